@@ -177,11 +177,15 @@ def beta_binomial(successes: Array, m: int, rng: np.random.Generator) -> Bounds:
     x = np.arange(m + 1)[:, None, None]
     table = gammaln(x + a) + gammaln(m - x + b) - gammaln(m + a + b)
     table = table - gammaln(a) - gammaln(b) + gammaln(a + b)
-    counts = (successes[:, :, None] == np.arange(m + 1)).sum(1).astype(float)
+    counts = np.zeros((len(successes), m + 1))
+    np.add.at(counts, (np.arange(len(successes))[:, None], successes), 1.0)
     shape = (-1, mean.size, root.size)
-    log = (counts @ table.reshape(m + 1, -1)).reshape(shape)
-    log = log - log.max(axis=(1, 2), keepdims=True)
-    mass = (np.exp(log) * correlation_weight).sum(-1) * mean_weight
+    masses = []
+    for part in np.array_split(counts, -(-len(counts) // 250)):  # bounds the memory
+        log = (part @ table.reshape(m + 1, -1)).reshape(shape)
+        log -= log.max(axis=(1, 2), keepdims=True)
+        masses.append((np.exp(log) @ correlation_weight) * mean_weight)
+    mass = np.concatenate(masses)
     below = np.cumsum(mass, axis=-1) / mass.sum(-1, keepdims=True)
     tail = (1 - CONFIDENCE) / 2
     edges = np.sin((np.arange(300) + 1) / 300 * np.pi / 2) ** 2
@@ -260,10 +264,13 @@ def shared_levels(median: float, seed_sd: float, level_sd: float) -> Scenario:
     target = logit_normal_mean(logit(median), float(np.hypot(seed_sd, level_sd)))
 
     def draw(rng, reps, n, m):
-        seeds = seed_sd * rng.normal(size=(reps, n, 1))
-        levels = level_sd * rng.normal(size=(reps, 1, m))
-        p = expit(logit(median) + seeds + levels)
-        return (rng.random((reps, n, m)) < p).sum(-1), target
+        levels = level_sd * rng.normal(size=(reps, m))
+        seeds = seed_sd * rng.normal(size=(n, reps, 1))
+        drawn = [
+            (rng.random((reps, m)) < expit(logit(median) + seed + levels)).sum(-1)
+            for seed in seeds
+        ]
+        return np.stack(drawn, axis=-1), target
 
     return draw
 
