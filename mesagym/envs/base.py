@@ -1,0 +1,334 @@
+"""The contract that every environment keeps, on top of gymnax's."""
+
+import abc
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from gymnax.environments import environment, spaces
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from mesagym.errors import UserError
+from mesagym.levels.pool import (
+    LevelClass,
+    LevelPool,
+    Solution,
+    draw_index,
+    key_bits,
+    make_pool,
+)
+
+DEFAULT_POOL_SIZE = 1024
+"""Levels in the pool of an environment's default parameters."""
+
+SMALLEST, LARGEST = 5, 64
+"""Bounds of a grid's height and width, the border counted."""
+
+
+@partial(struct.dataclass, kw_only=True)
+class Params(environment.EnvParams):
+    """What may differ between runs of one compiled program. All leaves are traced."""
+
+    max_steps_in_episode: Any  # int32[]
+    pool: LevelPool
+    weights: Any  # float32[K] of the objectives in the training reward
+    time_penalty: Any  # float32[] share of the reward lost by the last step, 0 to 1
+
+
+@struct.dataclass
+class State(environment.EnvState):
+    """What an episode carries. Environments add their own fields."""
+
+    time: Any  # int32[] steps taken
+    level: Any  # the level under the episode, whatever becomes of the pool
+    level_index: Any  # int32[] its place in the pool, -1 where given by hand
+    generation: Any  # int32[] of the pool it was drawn from
+
+
+Objective = Callable[[Any, Any, Any], Float[Array, ""]]
+"""Reward of one transition: ``(state, action, next_state) -> float32[]``."""
+
+
+@dataclass(frozen=True)
+class Environment(environment.Environment[Any, Any], abc.ABC):
+    """A grid world whose episodes start from levels and pay a vector of objectives.
+
+    A subclass is a frozen dataclass of its static settings, so that environments
+    made alike are equal, hash alike and compile once. It provides `initial_state`,
+    `transition`, `objectives`, `is_terminated`, `observe`, `draw_level`,
+    `classify`, `solve`, `guide`, `guided_action`, `parse`, `show`, `render` and
+    the class attributes below.
+
+    ``extra_objectives`` appends a user's own: pairs of a name and a function
+    ``(state, action, next_state) -> float32[]``.
+    """
+
+    kind: ClassVar[str]  # "contest" or "allocation"
+    own_objectives: ClassVar[tuple[str, ...]]  # base objective first
+    action_names: ClassVar[tuple[str, ...]]
+    channel_names: ClassVar[tuple[str, ...]]
+    legend: ClassVar[dict[str, str]]
+    dynamics_version: ClassVar[int]
+
+    size: int | tuple[int, int] = 13
+    extra_objectives: tuple[tuple[str, Objective], ...] = ()
+
+    def __post_init__(self) -> None:
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        if len(size) != 2 or not all(SMALLEST <= s <= LARGEST for s in size):
+            raise UserError(
+                f"env.size: {self.size} is outside {SMALLEST} to {LARGEST} a side "
+                "(the border counts)"
+            )
+        # Frozen: one spelling of a size, so that equal environments are equal.
+        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
+
+    # ------------------------------------------------------------ static facts
+
+    @property
+    def height(self) -> int:
+        """Rows of the grid, the border counted."""
+        return self.size[0]  # type: ignore[index]
+
+    @property
+    def width(self) -> int:
+        """Columns of the grid, the border counted."""
+        return self.size[1]  # type: ignore[index]
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """Names of the K objectives: the base objective, proxies, then extra ones."""
+        return self.own_objectives + tuple(name for name, _ in self.extra_objectives)
+
+    @property
+    def num_objectives(self) -> int:
+        """K."""
+        return len(self.objective_names)
+
+    @property
+    def num_actions(self) -> int:
+        """Number of discrete actions."""
+        return len(self.action_names)
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Shape of one observation."""
+        return (self.height, self.width, len(self.channel_names))
+
+    def action_space(self, params: Any = None) -> spaces.Discrete:
+        """Return gymnax's description of the actions."""
+        return spaces.Discrete(self.num_actions)
+
+    def observation_space(self, params: Any = None) -> spaces.Box:
+        """Return gymnax's description of an observation."""
+        return spaces.Box(False, True, self.observation_shape, jnp.bool_)
+
+    # -------------------------------------------------------------- parameters
+
+    @property
+    def default_params(self) -> Any:
+        """Parameters with a pool of agreeing levels, made once for equal settings."""
+        return _default_params(self)
+
+    @abc.abstractmethod
+    def make_params(self, pool: LevelPool) -> Any:
+        """Return default parameters around a pool."""
+
+    # --------------------------------------------------------------- stepping
+
+    @abc.abstractmethod
+    def initial_state(
+        self, level: Any, index: Int[Array, ""], generation: Int[Array, ""]
+    ) -> Any:
+        """Return the state at the start of an episode on a level."""
+
+    @abc.abstractmethod
+    def transition(
+        self, key: jax.Array, state: Any, action: Int[Array, ""], params: Any
+    ) -> Any:
+        """Return the next state: dynamics alone, no reward."""
+
+    @abc.abstractmethod
+    def objectives(
+        self, state: Any, action: Int[Array, ""], next_state: Any
+    ) -> Float[Array, " own"]:
+        """Return the reward of each of the environment's own objectives."""
+
+    def all_objectives(
+        self, state: Any, action: Int[Array, ""], next_state: Any
+    ) -> Float[Array, " objective"]:
+        """Return the reward of every objective, extra ones last: float32[K]."""
+        own = self.objectives(state, action, next_state)
+        extra = [f(state, action, next_state) for _, f in self.extra_objectives]
+        if not extra:
+            return own
+        return jnp.concatenate([own, jnp.stack(extra).astype(own.dtype)])
+
+    def is_truncated(self, state: Any, params: Any) -> Bool[Array, ""]:
+        """Return whether the time limit ended the episode, and nothing else did."""
+        out_of_time = state.time >= params.max_steps_in_episode
+        return out_of_time & ~self.is_terminated(state, params)
+
+    def reset_env(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
+        """Start an episode on a level drawn from the pool."""
+        state = self._draw_state(key_bits(key), params)
+        return self.observe(key, state, None, params), state
+
+    @partial(jax.jit, static_argnames=("self",))
+    def reset_to_level(
+        self, key: jax.Array, level: Any, params: Any = None
+    ) -> tuple[Any, Any]:
+        """Start an episode on a given level; its index in the state is -1."""
+        if params is None:
+            params = self.default_params
+        state = self.initial_state(level, jnp.int32(-1), jnp.int32(-1))
+        return self.observe(key, state, None, params), state
+
+    def step_env(
+        self, key: jax.Array, state: Any, action: Any, params: Any
+    ) -> tuple[Any, Any, Any, Any, dict[Any, Any]]:
+        """Step without starting over at an episode's end.
+
+        Returns:
+            ``(observation, state, reward, terminated, info)``; ``info`` holds
+            ``"objectives"``, float32[K].
+        """
+        state, reward, terminated, objectives = self._advance(
+            key, state, jnp.asarray(action), params
+        )
+        observation = self.observe(key, state, action, params)
+        return observation, state, reward, terminated, {"objectives": objectives}
+
+    @partial(jax.jit, static_argnames=("self",))
+    def step(
+        self, key: jax.Array, state: Any, action: Any, params: Any = None
+    ) -> tuple[Any, Any, Any, Any, Any, dict[Any, Any]]:
+        """Step, and start over on a level of the pool where the episode ended.
+
+        Unlike gymnax's own, the state is chosen before it is observed, so one
+        observation is made and not two, and the level is drawn from the bits of
+        ``key``, which must come from a split as everywhere in JAX.
+
+        Returns:
+            ``(observation, state, reward, terminated, truncated, info)``.
+            ``info["objectives"]`` is float32[K]; ``info["final_observation"]`` is
+            what the episode's last state looked like, computed only if it is read.
+        """
+        if params is None:
+            params = self.default_params
+        action = jnp.asarray(action)
+        ended, reward, terminated, objectives = self._advance(
+            key, state, action, params
+        )
+        truncated = self.is_truncated(ended, params)
+        fresh = self._draw_state(key_bits(key), params)
+        done = terminated | truncated
+        state = jax.tree.map(lambda new, old: jnp.where(done, new, old), fresh, ended)
+        info = {
+            "objectives": objectives,
+            "terminated": terminated,
+            "truncated": truncated,
+            "final_observation": self.observe(key, ended, action, params),
+        }
+        observation = self.observe(key, state, action, params)
+        return observation, state, reward, terminated, truncated, info
+
+    def _advance(
+        self, key: jax.Array, state: Any, action: jax.Array, params: Any
+    ) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        moved = self.transition(key, state, action, params)
+        moved = moved.replace(time=state.time + 1)
+        objectives = self.all_objectives(state, action, moved)
+        # Falls linearly from the first step's full reward; a share of
+        # `time_penalty` is lost at the time limit.
+        elapsed = moved.time / params.max_steps_in_episode
+        reward = (params.weights @ objectives) * (1.0 - params.time_penalty * elapsed)
+        return moved, reward, self.is_terminated(moved, params), objectives
+
+    def _draw_state(self, bits: jax.Array, params: Any) -> Any:
+        pool = params.pool
+        index = draw_index(pool, bits)
+        level = jax.tree.map(lambda leaf: leaf[index], pool.levels)
+        return self.initial_state(level, index, pool.generation)
+
+    # ----------------------------------------------------------------- levels
+
+    @abc.abstractmethod
+    def sample_levels(
+        self,
+        key: jax.Array,
+        n: int,
+        params: Any = None,
+        alpha: float | Float[Array, ""] = 0.0,
+        solvable: bool = True,
+    ) -> Any:
+        """Draw a batch of levels.
+
+        Args:
+            key: randomness.
+            n: how many.
+            params: where the environment's level settings lie.
+            alpha: probability of each level to come from the shifted distribution.
+            solvable: ``False`` asks for the published distribution, where the base
+                objective may be out of reach.
+
+        Returns:
+            A level whose leaves have a leading axis n.
+        """
+
+    @abc.abstractmethod
+    def classify(self, level: Any) -> LevelClass:
+        """Return what the level can tell about base and proxy."""
+
+    @abc.abstractmethod
+    def solve(self, level: Any, params: Any) -> Solution:
+        """Return the fewest steps and the highest return of each objective alone."""
+
+    @abc.abstractmethod
+    def guide(self, level: Any, objective: int) -> Any:
+        """Return what the oracle of an objective needs to know of a level."""
+
+    @abc.abstractmethod
+    def guided_action(self, guide: Any, state: Any) -> Int[Array, ""]:
+        """Return the oracle's action."""
+
+    @abc.abstractmethod
+    def parse(self, text: str) -> Any:
+        """Return the level that a text draws in the letters of `legend`."""
+
+    @abc.abstractmethod
+    def show(self, level: Any) -> str:
+        """Return the text of a level, which `parse` reads back."""
+
+    @abc.abstractmethod
+    def render(
+        self, state: Any, params: Any = None, tile: int = 16
+    ) -> UInt8[Array, "rows columns 3"]:
+        """Return a picture of the state, ``tile`` pixels a tile."""
+
+    def make_pool(
+        self,
+        key: jax.Array,
+        n: int,
+        params: Any = None,
+        alpha: float | Float[Array, ""] = 0.0,
+        generation: int | Int[Array, ""] = 0,
+    ) -> LevelPool:
+        """Draw and classify a pool of levels; arguments as `sample_levels`."""
+        levels = self.sample_levels(key, n, params, alpha)
+        return make_pool(levels, jax.vmap(self.classify)(levels), None, generation)
+
+
+@functools.lru_cache(maxsize=64)
+def _default_params(env: Environment) -> Any:
+    # Also when first asked for inside a traced function, so that no tracer is kept.
+    with jax.ensure_compile_time_eval():
+        pool = jax.jit(env.make_pool, static_argnums=1)(
+            jax.random.key(0), DEFAULT_POOL_SIZE
+        )
+        return env.make_params(pool)

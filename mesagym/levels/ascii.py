@@ -1,0 +1,94 @@
+"""Levels as text: a legend in, rows of letters out, errors with line and column."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mesagym.errors import UserError
+
+
+class Drawing:
+    """A level's letters, which remember the line and column they were read at.
+
+    Attributes:
+        letters: ``str[height, width]``, one letter each.
+    """
+
+    def __init__(self, letters: np.ndarray, lines: list[int], indent: int):
+        self.letters = letters
+        self._lines = lines
+        self._indent = indent
+
+    def place(self, row: int, column: int) -> str:
+        """Return ``"line 3, column 5"`` of a tile as the person wrote it."""
+        return f"line {self._lines[row]}, column {column + self._indent + 1}"
+
+    def only(self, letters: str, what: str) -> tuple[int, int]:
+        """Return ``(row, column)`` of what must stand exactly once.
+
+        Args:
+            letters: the letters that stand for it.
+            what: its name, for the error.
+
+        Raises:
+            UserError: it is missing, or stands twice (the second place is named).
+        """
+        places = np.argwhere(np.isin(self.letters, list(letters)))
+        if len(places) == 0:
+            raise UserError(f"level: no {what}; put one '{letters[0]}' on a floor tile")
+        if len(places) > 1:
+            where = self.place(*places[1])
+            raise UserError(f"level: {where}: a second {what}; keep only one")
+        return int(places[0][0]), int(places[0][1])
+
+
+def read_drawing(text: str, legend: Mapping[str, str], walls: str = "#") -> Drawing:
+    """Read a text, one line a row; blank lines and common indentation do not count.
+
+    Args:
+        text: the level.
+        legend: what each allowed letter stands for.
+        walls: the letters that may stand in the border.
+
+    Raises:
+        UserError: ragged rows, an unknown letter or a gap in the border, with its
+            line and column (both from 1).
+    """
+    numbered = [(i, line.rstrip()) for i, line in enumerate(text.splitlines(), 1)]
+    numbered = [(i, line) for i, line in numbered if line]
+    if not numbered:
+        raise UserError(f"level: the text is empty; draw it with {_show(legend)}")
+    indent = min(len(line) - len(line.lstrip()) for _, line in numbered)
+    lines = [number for number, _ in numbered]
+    rows = [line[indent:] for _, line in numbered]
+    for number, row in zip(lines, rows, strict=True):
+        if len(row) != len(rows[0]):
+            raise UserError(
+                f"level: line {number} has {len(row)} letters and line {lines[0]} "
+                f"has {len(rows[0])}; make all rows equally long"
+            )
+    drawing = Drawing(np.array([list(row) for row in rows]), lines, indent)
+    for row, column in np.argwhere(~np.isin(drawing.letters, list(legend)))[:1]:
+        letter = drawing.letters[row, column]
+        raise UserError(
+            f"level: {drawing.place(row, column)}: unknown letter '{letter}'; use "
+            + _show(legend)
+        )
+    border = np.ones(drawing.letters.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    gaps = np.argwhere(border & ~np.isin(drawing.letters, list(walls)))
+    for row, column in gaps[:1]:
+        raise UserError(
+            f"level: {drawing.place(row, column)}: the border must be walls, write "
+            f"'{walls[0]}'"
+        )
+    return drawing
+
+
+def write_drawing(letters: np.ndarray) -> str:
+    """Return an array of letters as a text, one line a row."""
+    return "\n".join("".join(row) for row in letters)
+
+
+def _show(legend: Mapping[str, str]) -> str:
+    return ", ".join(f"'{letter}' {meaning}" for letter, meaning in legend.items())
