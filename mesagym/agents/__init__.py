@@ -1,0 +1,1 @@
+"""Agents: networks, the policy protocol, rollouts and PPO."""

@@ -1,0 +1,296 @@
+"""Proximal policy optimisation (Schulman et al. 2017), one update at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float
+
+from mesagym.agents.advantages import generalised_advantages
+from mesagym.agents.rollout import Finals, Transitions, Workers, collect
+from mesagym.envs.base import Environment
+from mesagym.errors import UserError
+
+
+@dataclass(frozen=True)
+class PPOShape:
+    """What a compiled update is built around. Changing any of it compiles anew."""
+
+    num_envs: int = 256
+    rollout_steps: int = 32
+    epochs: int = 2
+    minibatches: int = 4
+    clip_values: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("num_envs", "rollout_steps", "epochs", "minibatches"):
+            if getattr(self, name) < 1:
+                raise UserError(f"agent.{name}: {getattr(self, name)} is below 1")
+        if self.steps_per_update % self.minibatches:
+            raise UserError(
+                f"agent.minibatches: {self.minibatches} does not divide the "
+                f"{self.steps_per_update} steps of an update (num_envs × rollout_steps)"
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps that one update takes."""
+        return self.num_envs * self.rollout_steps
+
+
+@struct.dataclass
+class PPOHyper:
+    """What a sweep varies: float32[] each, traced."""
+
+    learning_rate: Any  # at the first update
+    final_learning_rate: Any  # as a share of the first, reached linearly at the end
+    discount: Any  # γ
+    trace: Any  # λ of the advantages
+    clip: Any  # of the probability ratio, and of the value where that is clipped
+    entropy: Any  # weight of the entropy bonus
+    value_weight: Any  # weight of the value loss
+    max_gradient_norm: Any
+
+
+def make_hyper(
+    learning_rate: float = 5e-4,
+    final_learning_rate: float = 1.0,
+    discount: float = 0.99,
+    trace: float = 0.95,
+    clip: float = 0.2,
+    entropy: float = 0.01,
+    value_weight: float = 0.5,
+    max_gradient_norm: float = 0.5,
+) -> PPOHyper:
+    """Return hyper-parameters as arrays, checked.
+
+    Raises:
+        UserError: one is out of range.
+    """
+    given = dict(locals())
+    ranges = {
+        "discount": (0.0, 1.0),
+        "trace": (0.0, 1.0),
+        "final_learning_rate": (0.0, 1.0),
+    }
+    for name, value in given.items():
+        low, high = ranges.get(name, (0.0, float("inf")))
+        if not low <= value <= high:
+            raise UserError(f"agent.{name}: {value} is outside [{low:g}, {high:g}]")
+    return PPOHyper(**{name: jnp.float32(value) for name, value in given.items()})
+
+
+@struct.dataclass
+class Optimised:
+    """Weights and the optimiser's state."""
+
+    params: Any
+    moments: Any
+
+
+@struct.dataclass
+class UpdateMetrics:
+    """Averages over the minibatches of one update, float32[] each."""
+
+    loss_policy: Any
+    loss_value: Any
+    entropy: Any  # nats
+    kl: Any  # nats, estimated (Schulman 2020, "k3")
+    clip_fraction: Any
+    grad_norm: Any  # before clipping
+    learning_rate: Any
+
+
+_ADAM = optax.scale_by_adam(eps=1e-5)
+
+
+def start_optimising(params: Any) -> Optimised:
+    """Return fresh optimiser state around weights."""
+    return Optimised(params, _ADAM.init(params))
+
+
+@struct.dataclass
+class Batch:
+    """Transitions with what was estimated from them; leaves [B, ...]."""
+
+    obs: Any
+    action: Any
+    log_prob: Any
+    value: Any
+    advantage: Any
+    target: Any
+
+
+def estimate(
+    policy: Any,
+    params: Any,
+    workers: Workers,
+    transitions: Transitions,
+    finals: Finals,
+    hyper: PPOHyper,
+) -> Batch:
+    """Turn a rollout into a batch with advantages and value targets.
+
+    The value after a step is the next step's, which the rollout has; only final
+    observations of truncated episodes and the last ones of all need the network.
+    """
+    last = policy.value(params, workers.carry, workers.obs, workers.reset)
+    slots, n = finals.obs.shape[:2]
+    cut = finals.obs.reshape(slots * n, *finals.obs.shape[2:])
+    carry = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (slots, *leaf.shape)).reshape(
+            slots * n, *leaf.shape[1:]
+        ),
+        workers.carry,
+    )
+    at_cut = policy.value(params, carry, cut, jnp.zeros(slots * n, dtype=bool))
+    at_cut = at_cut.reshape(slots, n)
+    following = jnp.concatenate([transitions.value[1:], last[None]])
+    place = jnp.minimum(transitions.slot, slots - 1)
+    final_value = jnp.take_along_axis(at_cut, place, axis=0)
+    advantage = generalised_advantages(
+        transitions.reward,
+        transitions.value,
+        jnp.where(transitions.truncated, final_value, following),
+        transitions.terminated,
+        transitions.truncated,
+        hyper.discount,
+        hyper.trace,
+    )
+    batch = Batch(
+        obs=transitions.obs,
+        action=transitions.action,
+        log_prob=transitions.log_prob,
+        value=transitions.value,
+        advantage=advantage,
+        target=advantage + transitions.value,
+    )
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+
+
+def loss(
+    policy: Any, params: Any, batch: Batch, hyper: PPOHyper, clip_values: bool
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Return the PPO objective to minimise, and its parts.
+
+    The clipped surrogate is equation 7 of Schulman et al. 2017; value clipping is
+    that of the original implementation (Engstrom et al. 2020, section 2).
+    """
+    logits, value = policy.evaluate(params, batch.obs)
+    log_probs = jax.nn.log_softmax(logits)
+    log_prob = jnp.take_along_axis(log_probs, batch.action[:, None], axis=1)[:, 0]
+    log_ratio = log_prob - batch.log_prob
+    ratio = jnp.exp(log_ratio)
+    advantage = batch.advantage - batch.advantage.mean()
+    advantage = advantage / (batch.advantage.std() + 1e-8)
+    bounded = jnp.clip(ratio, 1 - hyper.clip, 1 + hyper.clip)
+    policy_loss = -jnp.minimum(ratio * advantage, bounded * advantage).mean()
+
+    error = jnp.square(value - batch.target)
+    if clip_values:
+        near = batch.value + jnp.clip(value - batch.value, -hyper.clip, hyper.clip)
+        error = jnp.maximum(error, jnp.square(near - batch.target))
+    value_loss = 0.5 * error.mean()
+
+    entropy = -(jnp.exp(log_probs) * log_probs).sum(axis=-1).mean()
+    total = policy_loss + hyper.value_weight * value_loss - hyper.entropy * entropy
+    parts = {
+        "loss_policy": policy_loss,
+        "loss_value": value_loss,
+        "entropy": entropy,
+        "kl": (ratio - 1 - log_ratio).mean(),
+        "clip_fraction": (jnp.abs(ratio - 1) > hyper.clip).mean(),
+    }
+    return total, parts
+
+
+def learning_rate_at(hyper: PPOHyper, progress: jax.Array) -> Float[Array, ""]:
+    """Return the learning rate at a share of training, 0 to 1."""
+    return hyper.learning_rate * (1 + progress * (hyper.final_learning_rate - 1))
+
+
+def optimise(
+    policy: Any,
+    optimised: Optimised,
+    batch: Batch,
+    key: jax.Array,
+    hyper: PPOHyper,
+    progress: Float[Array, ""],
+    shape: PPOShape,
+) -> tuple[Optimised, UpdateMetrics]:
+    """Take ``epochs × minibatches`` gradient steps on a batch."""
+    rate = learning_rate_at(hyper, progress)
+    clip = optax.clip_by_global_norm(hyper.max_gradient_norm)
+    size = shape.steps_per_update // shape.minibatches
+    gradient = jax.value_and_grad(loss, argnums=1, has_aux=True)
+
+    def one_minibatch(
+        optimised: Optimised, rows: jax.Array
+    ) -> tuple[Optimised, UpdateMetrics]:
+        part = jax.tree.map(lambda leaf: leaf[rows], batch)
+        (_, parts), grads = gradient(
+            policy, optimised.params, part, hyper, shape.clip_values
+        )
+        norm = optax.global_norm(grads)
+        grads, _ = clip.update(grads, optax.EmptyState())
+        updates, moments = _ADAM.update(grads, optimised.moments)
+        updates = jax.tree.map(lambda update: -rate * update, updates)
+        params = optax.apply_updates(optimised.params, updates)
+        metrics = UpdateMetrics(grad_norm=norm, learning_rate=rate, **parts)
+        return Optimised(params, moments), metrics
+
+    def one_epoch(
+        optimised: Optimised, key: jax.Array
+    ) -> tuple[Optimised, UpdateMetrics]:
+        rows = jax.random.permutation(key, shape.steps_per_update)
+        rows = rows.reshape(shape.minibatches, size)
+        return jax.lax.scan(one_minibatch, optimised, rows)
+
+    keys = jax.random.split(key, shape.epochs)
+    optimised, metrics = jax.lax.scan(one_epoch, optimised, keys)
+    return optimised, jax.tree.map(jnp.mean, metrics)
+
+
+def update(
+    env: Environment,
+    policy: Any,
+    shape: PPOShape,
+    shortest_episode: int,
+    optimised: Optimised,
+    workers: Workers,
+    key: jax.Array,
+    hyper: PPOHyper,
+    env_params: Any,
+    progress: Float[Array, ""],
+) -> tuple[Optimised, Workers, UpdateMetrics, Any]:
+    """Collect a rollout and learn from it.
+
+    Returns:
+        Weights, workers, metrics of learning, and counts of what finished.
+    """
+    key_collect, key_optimise = jax.random.split(key)
+    rollout = collect(
+        env,
+        policy,
+        optimised.params,
+        workers,
+        key_collect,
+        env_params,
+        shape.rollout_steps,
+        shortest_episode,
+    )
+    batch = estimate(
+        policy,
+        optimised.params,
+        rollout.workers,
+        rollout.transitions,
+        rollout.finals,
+        hyper,
+    )
+    optimised, metrics = optimise(
+        policy, optimised, batch, key_optimise, hyper, progress, shape
+    )
+    return optimised, rollout.workers, metrics, rollout.counts

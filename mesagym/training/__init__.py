@@ -1,0 +1,1 @@
+"""Training: one pure chunk, the host loop around it, and where it runs."""

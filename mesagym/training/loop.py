@@ -1,0 +1,205 @@
+"""The host loop: chunk after chunk, logging, saving and stopping between them."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mesagym.errors import UserError
+from mesagym.training import placement, state_io
+from mesagym.training.chunk import Cell, ChunkMetrics, Program, start, train_chunk
+
+Rows = dict[str, np.ndarray]
+
+
+@dataclass
+class Hooks:
+    """What the loop hands out; it does not know where any of it goes."""
+
+    log: Callable[[Rows], None]  # metrics of one chunk, one row a seed and update
+    save: Callable[[int, Rows], None]  # updates done, arrays of the training state
+    say: Callable[[str], None]  # one line for a person
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished or stopped training leaves."""
+
+    params: Any  # weights with a leading axis of cells
+    alive: np.ndarray  # bool[cells]
+    updates: int
+    stopped: str | None  # the signal's name where one ended it early
+    seconds: float  # of this session, compilation included
+
+
+class StopSignal:
+    """Remembers SIGINT and SIGTERM, so that a chunk can end before the program."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+
+    @contextmanager
+    def caught(self) -> Iterator["StopSignal"]:
+        """Catch the signals inside; a second one acts as it did outside."""
+        previous: dict[int, Any] = {}
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            del frame
+            self.name = signal.Signals(number).name
+            signal.signal(number, previous[number])
+
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                previous[number] = signal.signal(number, remember)
+        except ValueError:
+            pass  # not the main thread: whoever runs it keeps the signals
+        try:
+            yield self
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def num_chunks(program: Program) -> int:
+    """Return how many chunks a training has."""
+    return -(-program.total_updates // program.updates_per_chunk)
+
+
+def train(
+    program: Program,
+    cells: Cell,
+    hooks: Hooks,
+    resume: Rows | None = None,
+    save_seconds: float = 15.0,
+    stop: StopSignal | None = None,
+    how: str | None = None,
+) -> Trained:
+    """Train a grid of cells together.
+
+    Args:
+        program: the static part.
+        cells: leaves with a leading axis of cells.
+        hooks: where metrics, checkpoints and words go.
+        resume: arrays of a checkpoint to go on from.
+        save_seconds: time between checkpoints; one is always made at the end.
+        stop: a signal to end early at the next chunk, with a checkpoint.
+        how: how cells are batched, see `placement`; chosen where not given.
+
+    Raises:
+        UserError: the checkpoint does not fit the program.
+    """
+    began = saved = time.monotonic()
+    stop = stop or StopSignal()
+    count = int(cells.seed.shape[0])
+    how = how or placement.choose(count)
+    begin = placement.over_cells(partial(start, program), how)
+    advance = placement.over_cells(partial(train_chunk, program), how)
+    if resume is None:
+        state = begin(cells)
+    else:
+        state = state_io.from_arrays(jax.eval_shape(begin, cells), resume)
+    done = int(np.asarray(state.update)[0])
+    if done % program.updates_per_chunk and done < program.total_updates:
+        raise UserError(
+            f"checkpoint: {done} updates do not end a chunk of "
+            f"{program.updates_per_chunk}; start in a new run directory"
+        )
+    alive = np.asarray(state.alive)
+    while done < program.total_updates and stop.name is None and alive.any():
+        state, metrics = advance(cells, state)
+        metrics = jax.tree.map(np.asarray, metrics)  # waits for the device
+        done += program.updates_per_chunk
+        rows = rows_of(program, np.asarray(cells.seed), metrics)
+        rows["clock_seconds"] = np.full(len(rows["seed"]), time.monotonic() - began)
+        hooks.log(rows)
+        for seed in np.asarray(cells.seed)[alive & ~metrics.alive[:, -1]]:
+            hooks.say(
+                f"seed {seed} stopped by update {done}: its loss is no longer finite; "
+                "it is left out of the verdict. A lower agent.learning_rate may help"
+            )
+        alive = metrics.alive[:, -1]
+        over = done >= program.total_updates or stop.name or not alive.any()
+        if over or time.monotonic() - saved > save_seconds:
+            hooks.save(done, state_io.to_arrays(state))
+            saved = time.monotonic()
+    return Trained(
+        params=state.optimised.params,
+        alive=np.asarray(state.alive),
+        updates=done,
+        stopped=stop.name if done < program.total_updates else None,
+        seconds=time.monotonic() - began,
+    )
+
+
+def rows_of(program: Program, seeds: np.ndarray, metrics: ChunkMetrics) -> Rows:
+    """Return a chunk's metrics as columns, one row a seed and update.
+
+    A seed's rows end with the update that lost it.
+    """
+    cells, updates = metrics.update.shape
+    columns: dict[str, np.ndarray] = {
+        "seed": np.broadcast_to(seeds[:, None], (cells, updates)),
+        "update": metrics.update,
+        "env_steps": metrics.update.astype(np.int64) * program.shape.steps_per_update,
+        "episodes": metrics.episodes,
+        "length": metrics.length,
+    }
+    for k, name in enumerate(program.env.objective_names):
+        columns[f"return_{name}"] = metrics.returns[..., k]
+    for name, values in vars(metrics.learning).items():
+        columns[name] = values
+    for name in ("episodes", "transitions", "levels"):
+        key = f"distinguishing_{name}"
+        columns[key] = getattr(metrics, key).astype(np.int64)
+    was_alive = np.concatenate([np.ones((cells, 1), bool), metrics.alive[:, :-1]], 1)
+    return {name: values[was_alive] for name, values in columns.items()}
+
+
+def make_cells(
+    program: Program,
+    seeds: list[int],
+    alpha: float,
+    hyper: Any,
+    weights: dict[str, float] | None = None,
+    time_penalty: float = 0.0,
+    max_steps_in_episode: int = 128,
+    region: int | None = None,
+) -> Cell:
+    """Return cells that differ by their seed alone.
+
+    Raises:
+        UserError: a value is out of range, or a weight names no objective.
+    """
+    if not 0.0 <= alpha <= 1.0:
+        raise UserError(f"split.alpha: {alpha} is outside [0, 1]; it is a probability")
+    if not 0.0 <= time_penalty <= 1.0:
+        raise UserError(f"env.time_penalty: {time_penalty} is outside [0, 1]")
+    if max_steps_in_episode < 1:
+        raise UserError(f"env.max_steps: {max_steps_in_episode} is below 1")
+    names = program.env.objective_names
+    weights = {names[0]: 1.0} if weights is None else weights
+    for name in weights:
+        if name not in names:
+            raise UserError(
+                f"train.objectives: unknown objective '{name}'. "
+                f"Allowed: {', '.join(names)}."
+            )
+    row = Cell(
+        seed=jnp.int32(0),
+        alpha=jnp.float32(alpha),
+        hyper=hyper,
+        weights=jnp.array([weights.get(name, 0.0) for name in names], jnp.float32),
+        time_penalty=jnp.float32(time_penalty),
+        max_steps_in_episode=jnp.int32(max_steps_in_episode),
+        region=None if region is None else jnp.int32(region),
+    )
+    cells = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(seeds)), row)
+    return cells.replace(seed=jnp.array(seeds, jnp.int32))
