@@ -1,0 +1,156 @@
+"""Run any policy for one episode on each level of a pool: the one evaluation loop."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from mesagym.envs.base import Environment
+from mesagym.evals.shifts import EvaluationPool
+
+LEVELS_AT_ONCE = 1024
+"""Levels stepped together; bounds memory whatever the size of a pool."""
+
+
+@struct.dataclass
+class Episodes:
+    """One episode a level; leaves [..., n]."""
+
+    first: Any  # int32[..., n, K] step of first crediting from 1, -1 never
+    returns: Any  # float32[..., n, K] of each objective, undiscounted
+    steps: Any  # int32[..., n]
+    terminated: Any  # bool[..., n]; false where the time limit ended it
+
+
+@partial(jax.jit, static_argnames=("env", "policy"))
+def _run(
+    env: Environment,
+    policy: Any,
+    params: Any,
+    levels: Any,
+    env_params: Any,
+    keys: jax.Array,
+) -> Episodes:
+    n = jax.tree.leaves(levels)[0].shape[0]
+
+    def one(params: Any, key: jax.Array) -> Episodes:
+        key, key_reset = jax.random.split(key)
+        reset_keys = jax.random.split(key_reset, n)
+        obs, state = jax.vmap(env.reset_to_level, in_axes=(0, 0, None))(
+            reset_keys, levels, env_params
+        )
+        done = Episodes(
+            first=jnp.full((n, env.num_objectives), -1, jnp.int32),
+            returns=jnp.zeros((n, env.num_objectives)),
+            steps=jnp.zeros(n, jnp.int32),
+            terminated=jnp.zeros(n, dtype=bool),
+        )
+        running = jnp.ones(n, dtype=bool)
+
+        def step(loop: tuple[Any, ...]) -> tuple[Any, ...]:
+            time, key, obs, state, carry, running, episodes = loop
+            key, key_act, key_step = jax.random.split(key, 3)
+            action, carry, _ = policy.act(
+                params,
+                carry,
+                obs,
+                key_act,
+                reset=jnp.broadcast_to(time == 0, (n,)),
+                state=state,
+            )
+            obs, state, _, terminated, info = jax.vmap(
+                env.step_env, in_axes=(0, 0, 0, None)
+            )(jax.random.split(key_step, n), state, action, env_params)
+            truncated = jax.vmap(env.is_truncated, in_axes=(0, None))(state, env_params)
+            paid = jnp.where(running[:, None], info["objectives"], 0.0)
+            is_first = (episodes.first < 0) & (paid != 0)
+            episodes = Episodes(
+                first=jnp.where(is_first, time + 1, episodes.first),
+                returns=episodes.returns + paid,
+                steps=episodes.steps + running,
+                terminated=episodes.terminated | (running & terminated),
+            )
+            running &= ~(terminated | truncated)
+            return time + 1, key, obs, state, carry, running, episodes
+
+        loop = (jnp.int32(0), key, obs, state, policy.init_carry(n), running, done)
+        return jax.lax.while_loop(lambda loop: loop[5].any(), step, loop)[-1]
+
+    return jax.lax.map(lambda each: one(*each), (params, keys))
+
+
+def run_episodes(
+    pool: EvaluationPool, policy: Any, params: Any, seeds: list[int], seed: int = 0
+) -> Episodes:
+    """Run one episode a level for each of several sets of weights.
+
+    Args:
+        pool: the levels.
+        policy: anything that keeps the policy protocol, hashable.
+        params: weights with a leading axis S; ``()`` for policies without any.
+        seeds: S numbers that tell the weights apart; each has random actions of
+            its own.
+        seed: of the evaluation.
+
+    Returns:
+        Numpy leaves [S, n].
+    """
+    base = jax.random.fold_in(jax.random.key(seed), 1)
+    parts = []
+    for begin in range(0, pool.size, LEVELS_AT_ONCE):
+        chunk = jax.tree.map(lambda leaf: leaf[begin : begin + LEVELS_AT_ONCE], pool.levels)
+        keys = jnp.stack(
+            [jax.random.fold_in(jax.random.fold_in(base, s), begin) for s in seeds]
+        )
+        episodes = _run(pool.env, policy, params, chunk, pool.env_params, keys)
+        parts.append(jax.tree.map(np.asarray, episodes))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
+
+
+def trace(
+    env: Environment,
+    policy: Any,
+    params: Any,
+    level: Any,
+    env_params: Any,
+    key: jax.Array,
+    max_steps: int,
+) -> tuple[list[Any], np.ndarray]:
+    """Follow one episode state by state, to draw it.
+
+    Args:
+        env: the environment.
+        policy: anything that keeps the policy protocol.
+        params: its weights.
+        level: one level.
+        env_params: the environment's parameters.
+        key: randomness.
+        max_steps: where to stop if the episode goes on.
+
+    Returns:
+        The states from first to last (t + 1 of them), and float32[t, K] what each
+        step paid of every objective.
+    """
+    act = jax.jit(partial(policy.act), static_argnames=("capture",))
+    step = jax.jit(env.step_env)
+    obs, state = env.reset_to_level(key, level, env_params)
+    carry, states, paid = policy.init_carry(1), [state], []
+    for time in range(max_steps):
+        key, key_act, key_step = jax.random.split(key, 3)
+        action, carry, _ = act(
+            params,
+            carry,
+            obs[None],
+            key_act,
+            reset=jnp.array([time == 0]),
+            state=jax.tree.map(lambda leaf: leaf[None], state),
+        )
+        obs, state, _, terminated, info = step(key_step, state, action[0], env_params)
+        states.append(state)
+        paid.append(np.asarray(info["objectives"]))
+        if terminated or env.is_truncated(state, env_params):
+            break
+    return states, np.stack(paid)
