@@ -18,7 +18,9 @@ MOVES: tuple[tuple[int, int], ...] = ((-1, 0), (0, -1), (1, 0), (0, 1))
 
 
 def move(
-    walls: Bool[Array, "height width"], position: Int[Array, "2"], action: Int[Array, ""]
+    walls: Bool[Array, "height width"],
+    position: Int[Array, "2"],
+    action: Int[Array, ""],
 ) -> Int[Array, "2"]:
     """Return the tile that a move reaches; walls block, and the border is walls.
 
@@ -40,9 +42,7 @@ def at(
     )
 
 
-def nth_tile(
-    mask: Bool[Array, "height width"], n: Int[Array, ""]
-) -> Int[Array, "2"]:
+def nth_tile(mask: Bool[Array, "height width"], n: Int[Array, ""]) -> Int[Array, "2"]:
     """Return ``(row, column)`` of the ``n``-th true tile in reading order.
 
     Args:
@@ -57,9 +57,7 @@ def nth_tile(
     return jnp.stack([row, column]).astype(jnp.int32)
 
 
-def random_tile(
-    key: jax.Array, mask: Bool[Array, "height width"]
-) -> Int[Array, "2"]:
+def random_tile(key: jax.Array, mask: Bool[Array, "height width"]) -> Int[Array, "2"]:
     """Draw a true tile of ``mask`` uniformly; ``(0, 0)`` where none is true."""
     count = mask.sum()
     # A product instead of a remainder: its bias is below 2**-11 of a tile's share.

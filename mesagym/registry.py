@@ -1,5 +1,6 @@
 """The one table of environment names, read without importing JAX or gymnax."""
 
+import dataclasses
 import importlib
 from typing import Any, NamedTuple
 
@@ -59,5 +60,13 @@ def make(name: str, **static: Any) -> tuple[Any, Any]:
     Raises:
         UserError: an unknown name or setting, or one out of range.
     """
-    env = environment_class(name)(**static)
+    cls = environment_class(name)
+    settings = [field.name for field in dataclasses.fields(cls)]
+    for setting in static:
+        if setting not in settings:
+            raise UserError(
+                f"env.{setting}: {name} has no such setting."
+                + nearest(setting, settings)
+            )
+    env = cls(**static)
     return env, env.default_params

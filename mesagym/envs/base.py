@@ -2,16 +2,17 @@
 
 import abc
 import functools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym.errors import UserError
 from mesagym.levels.pool import (
@@ -30,11 +31,24 @@ SMALLEST, LARGEST = 5, 64
 """Bounds of a grid's height and width, the border counted."""
 
 
-@partial(struct.dataclass, kw_only=True)
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def compiled(*static: str) -> Callable[[_Method], _Method]:
+    """Return ``jax.jit`` for a method, which readers of types see through.
+
+    Args:
+        *static: arguments, beside ``self``, that a program is compiled for.
+    """
+    return cast(Any, partial(jax.jit, static_argnames=("self", *static)))
+
+
+@struct.dataclass(kw_only=True)
 class Params(environment.EnvParams):
     """What may differ between runs of one compiled program. All leaves are traced."""
 
-    max_steps_in_episode: Any  # int32[]
+    # Without the default of the class above, whose Python number would be weakly typed.
+    max_steps_in_episode: Any  # int32[]  # pyright: ignore[reportGeneralTypeIssues]
     pool: LevelPool
     weights: Any  # float32[K] of the objectives in the training reward
     time_penalty: Any  # float32[] share of the reward lost by the last step, 0 to 1
@@ -79,14 +93,18 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     extra_objectives: tuple[tuple[str, Objective], ...] = ()
 
     def __post_init__(self) -> None:
-        size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        if len(size) != 2 or not all(SMALLEST <= s <= LARGEST for s in size):
+        sides = self.size if isinstance(self.size, Sequence) else (self.size,) * 2
+        try:
+            size = tuple(operator.index(side) for side in sides)
+        except TypeError:
+            size = ()
+        if len(size) != 2 or min(size) < SMALLEST or max(size) > LARGEST:
             raise UserError(
-                f"env.size: {self.size} is outside {SMALLEST} to {LARGEST} a side "
-                "(the border counts)"
+                f"env.size: {self.size!r} is not a whole number from {SMALLEST} to "
+                f"{LARGEST}, or two of them (height, width); the border counts"
             )
         # Frozen: one spelling of a size, so that equal environments are equal.
-        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
+        object.__setattr__(self, "size", size)
 
     # ------------------------------------------------------------ static facts
 
@@ -264,7 +282,7 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         key: jax.Array,
         n: int,
         params: Any = None,
-        alpha: float | Float[Array, ""] = 0.0,
+        alpha: float | int | Num[Array, ""] = 0.0,
         solvable: bool = True,
     ) -> Any:
         """Draw a batch of levels.
@@ -316,7 +334,7 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         key: jax.Array,
         n: int,
         params: Any = None,
-        alpha: float | Float[Array, ""] = 0.0,
+        alpha: float | int | Num[Array, ""] = 0.0,
         generation: int | Int[Array, ""] = 0,
     ) -> LevelPool:
         """Draw and classify a pool of levels; arguments as `sample_levels`."""

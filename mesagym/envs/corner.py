@@ -1,5 +1,6 @@
 """Corner-v0: cheese in a maze's corner while training, anywhere when it counts."""
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid
 from mesagym.envs import base
@@ -45,7 +46,7 @@ class State(base.State):
     reached: Any  # bool[2] whether the cheese, the corner was reached
 
 
-@partial(struct.dataclass, kw_only=True)
+@struct.dataclass(kw_only=True)
 class Params(base.Params):
     """Parameters of Corner-v0."""
 
@@ -165,7 +166,7 @@ class Corner(base.Environment):
         arrived = jnp.stack(
             [(agent == state.level.cheese).all(), (agent <= state.level.region).all()]
         )
-        return state.replace(agent=agent, reached=state.reached | arrived)
+        return dataclasses.replace(state, agent=agent, reached=state.reached | arrived)
 
     def objectives(
         self, state: State, action: Int[Array, ""], next_state: State
@@ -187,13 +188,13 @@ class Corner(base.Environment):
 
     # ----------------------------------------------------------------- levels
 
-    @partial(jax.jit, static_argnames=("self", "n", "solvable"))
+    @base.compiled("n", "solvable")
     def sample_levels(
         self,
         key: jax.Array,
         n: int,
         params: Params | None = None,
-        alpha: float | Float[Array, ""] = 0.0,
+        alpha: float | int | Num[Array, ""] = 0.0,
         solvable: bool = True,
     ) -> Level:
         region = jnp.int32(1) if params is None else params.region
@@ -205,7 +206,7 @@ class Corner(base.Environment):
             walls = walls_of(keys[0], self.height, self.width) & ~corner
             # Unfiltered, an object may land where no path leads.
             home = reachable(walls, corner) if solvable else ~walls
-            shifted = jax.random.bernoulli(keys[1], alpha)
+            shifted = jax.random.bernoulli(keys[1], jnp.float32(alpha))
             near = home & self._region_mask(region)
             cheese = grid.random_tile(keys[2], home & (near | shifted))
             free = home & ~grid.at(cheese, self.height, self.width)
@@ -220,6 +221,7 @@ class Corner(base.Environment):
         inside = (rows <= region)[:, None] & (columns <= region)
         return inside & (rows >= 1)[:, None] & (columns >= 1)
 
+    @base.compiled()
     def classify(self, level: Level) -> LevelClass:
         """Class a level by its shortest paths, see the promise above.
 
@@ -240,6 +242,7 @@ class Corner(base.Environment):
         clean = distinguishing & ~way.second_before_some
         return LevelClass(label.astype(jnp.int8), clean)
 
+    @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:
         """Return the steps to go from every tile to an objective's crediting.
 
@@ -258,6 +261,7 @@ class Corner(base.Environment):
         ends = jax.vmap(step)(jnp.arange(self.num_actions))
         return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
 
+    @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit.
 
@@ -268,7 +272,8 @@ class Corner(base.Environment):
         fields = [self.guide(level, k) for k in range(2)]
         steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
         steps = jnp.maximum(jnp.stack(steps), 1)
-        steps = jnp.where(steps <= params.max_steps_in_episode, steps, -1)
+        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
+        steps = jnp.where(steps <= last, steps, -1)
         returns = (steps > 0).astype(jnp.float32)
         extra = self.num_objectives - 2
         return Solution(
@@ -299,11 +304,14 @@ class Corner(base.Environment):
             cheese = drawing.only("*c", "cheese")
         marked = np.argwhere(np.isin(letters, list("oxac")))
         region = int(marked.max(initial=1))
-        for row, column in marked:
-            if row < 1 or column < 1:
-                where = drawing.place(row, column)
-                raise UserError(f"level: {where}: the border cannot be in the region")
         self.check_region(region)
+        inside = np.asarray(self._region_mask(jnp.int32(region)))
+        plain = np.argwhere(inside & np.isin(letters, list(".#@*")))
+        if len(marked) and len(plain):
+            raise UserError(
+                f"level: {drawing.place(*plain[0])}: the region is the square of "
+                f"{region} from the corner, mark all its tiles with o, x, a or c"
+            )
         if walls[1, 1]:
             raise UserError(
                 f"level: {drawing.place(1, 1)}: the corner is a wall; write '.' there"

@@ -1,4 +1,4 @@
-"""Sets of tiles as bits, 32 tiles a word: what floods and searches over levels run on."""
+"""Sets of tiles as bits, 32 tiles a word, which floods and searches run on."""
 
 import jax
 import jax.numpy as jnp

@@ -134,5 +134,7 @@ def get_layout(name: str) -> Layout:
         UserError: no layout has that name.
     """
     if name not in LAYOUTS:
-        raise UserError(f"env.layout: unknown layout '{name}'." + nearest(name, LAYOUTS))
+        raise UserError(
+            f"env.layout: unknown layout '{name}'." + nearest(name, LAYOUTS)
+        )
     return LAYOUTS[name]

@@ -69,7 +69,10 @@ def make_pool(
     """
     cumulative = None
     if weights is not None:
-        running = jnp.cumsum(weights)
+        # A parallel sum rounds: it may fall, or rise over a level of weight 0, which
+        # would then be drawn. Such levels take the highest sum before them instead.
+        running = jnp.where(weights > 0, jnp.cumsum(weights), 0)
+        running = jax.lax.cummax(running)
         cumulative = (running / running[-1]).astype(jnp.float32)
     generation = jnp.asarray(generation, jnp.int32)
     return LevelPool(levels, classes, cumulative, generation)

@@ -18,9 +18,10 @@ def sample_accepted(
 ) -> tuple[Any, Bool[Array, " n"]]:
     """Draw ``n`` levels, drawing again each that is rejected.
 
-    Only rejected places are drawn again, a quarter of the batch a round, so a
-    batch costs little more than its levels where few are rejected. Each place
-    gets an independent draw from the accepted ones.
+    A quarter of the batch is drawn a round, for the places still open, so a batch
+    costs little more than its levels where few are rejected, and the program holds
+    one copy of ``draw``, which is most of its compilation. Each place gets an
+    independent draw from the accepted ones.
 
     Args:
         key: randomness.
@@ -33,19 +34,17 @@ def sample_accepted(
         broken level is passed on where any was accepted at all; its flag stays
         false.
     """
-    again = max(1, -(-n // 4))
-    key_first, key_again = jax.random.split(key)
-    levels, accepted = jax.vmap(draw)(jax.random.split(key_first, n))
+    batch = max(1, -(-n // 4))
 
     def unfinished(carry: tuple[Any, jax.Array, jax.Array]) -> jax.Array:
         _, accepted, rounds = carry
         return ~accepted.all() & (rounds < MAX_ROUNDS)
 
-    def redraw(carry: tuple[Any, jax.Array, jax.Array]) -> tuple[Any, Any, Any]:
+    def fill(carry: tuple[Any, jax.Array, jax.Array]) -> tuple[Any, Any, Any]:
         levels, accepted, rounds = carry
-        keys = jax.random.split(jax.random.fold_in(key_again, rounds), again)
+        keys = jax.random.split(jax.random.fold_in(key, rounds), batch)
         fresh, fresh_accepted = jax.vmap(draw)(keys)
-        places = jnp.nonzero(~accepted, size=again, fill_value=n)[0]
+        places = jnp.nonzero(~accepted, size=batch, fill_value=n)[0]
         places = jnp.where(fresh_accepted, places, n)
 
         def put(old: jax.Array, new: jax.Array) -> jax.Array:
@@ -54,7 +53,9 @@ def sample_accepted(
         levels = jax.tree.map(put, levels, fresh)
         return levels, accepted.at[places].set(True, mode="drop"), rounds + 1
 
-    carry = (levels, accepted, jnp.int32(0))
-    levels, accepted, _ = jax.lax.while_loop(unfinished, redraw, carry)
+    level = jax.eval_shape(draw, key)[0]
+    levels = jax.tree.map(lambda leaf: jnp.zeros((n, *leaf.shape), leaf.dtype), level)
+    carry = (levels, jnp.zeros(n, dtype=bool), jnp.int32(0))
+    levels, accepted, _ = jax.lax.while_loop(unfinished, fill, carry)
     source = jnp.where(accepted, jnp.arange(n), jnp.argmax(accepted))
     return jax.tree.map(lambda leaf: leaf[source], levels), accepted
