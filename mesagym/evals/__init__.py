@@ -1,0 +1,1 @@
+"""Shifts, episodes, outcomes, statistics and the verdict over them."""
