@@ -1,14 +1,16 @@
 """Simulate how often candidate intervals over seeds cover, choose one, record it.
 
-    python scripts/simulate_coverage.py
+    python scripts/simulate_coverage.py            # about 20 minutes on 2 CPU cores
+    python scripts/simulate_coverage.py --render   # figure and tables only
 
-writes docs/coverage.json and docs/coverage.png. The candidates, the scenarios and
-the rule that chooses are described in docs/statistics.md. The run that chooses and
-the run that is published draw from different random seeds.
+writes docs/coverage.json, docs/coverage.png and the tables in docs/statistics.md,
+which describes the candidates, the scenarios and the rule that chooses. The run that
+chooses and the run that is published draw from different random seeds.
 """
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -24,6 +26,8 @@ from scipy.special import (
     roots_hermitenorm,
     stdtrit,
 )
+
+from mesagym.evals.statistics import logit_t_bounds
 
 CONFIDENCE = 0.95
 SEEDS = (4, 8, 10, 20)
@@ -113,11 +117,7 @@ def t_raw_floor(successes: Array, m: int, rng: np.random.Generator) -> Bounds:
 
 
 def t_logit(successes: Array, m: int, rng: np.random.Generator) -> Bounds:
-    s = moments(successes, m)
-    error = np.sqrt(np.maximum(s.variance, s.floor)) / (s.smooth * (1 - s.smooth))
-    low = expit(logit(s.smooth) - s.t * error)
-    high = expit(logit(s.smooth) + s.t * error)
-    return hull(successes, m, low, high)
+    return logit_t_bounds(successes, np.array(m), CONFIDENCE)
 
 
 def t_mean_logits(successes: Array, m: int, rng: np.random.Generator) -> Bounds:
@@ -298,7 +298,31 @@ STRESS: dict[str, Scenario] = {
 SCENARIOS = SMOOTH | STRESS
 
 
-# --- running ---------------------------------------------------------------------------
+def three_outcomes(
+    base: float, proxy: float, neither: float, sd: float
+) -> Callable[[np.random.Generator, int], Array]:
+    """Per-seed rates of base, proxy, neither: a softmax of normals, [size, 3]."""
+
+    def draw(rng: np.random.Generator, size: int) -> Array:
+        with np.errstate(divide="ignore"):
+            centre = np.log([base, proxy, neither])
+        weights = np.exp(centre + sd * rng.normal(size=(size, 3)))
+        return weights / weights.sum(-1, keepdims=True)
+
+    return draw
+
+
+DIFFERENCES = {
+    "alike .1 / .8": three_outcomes(0.1, 0.8, 0.1, 0.0),
+    "alike .45 / .45": three_outcomes(0.45, 0.45, 0.1, 0.0),
+    "alike .02 / .02": three_outcomes(0.02, 0.02, 0.96, 0.0),
+    "alike 0 / 1": three_outcomes(0.0, 1.0, 0.0, 0.0),
+    "spread 1 around .1 / .8": three_outcomes(0.1, 0.8, 0.1, 1.0),
+    "spread 1 around .45 / .45": three_outcomes(0.45, 0.45, 0.1, 1.0),
+}
+
+
+# --- running --------------------------------------------------------------------------
 
 
 def simulate_cell(job: tuple[int, str, int, int, int]) -> list[dict[str, Any]]:
@@ -310,23 +334,41 @@ def simulate_cell(job: tuple[int, str, int, int, int]) -> list[dict[str, Any]]:
     rows = []
     for name, candidate in CANDIDATES.items():
         x = successes[: reps // 4] if name in RESAMPLING else successes
-        low, high = candidate(x, m, rng)
-        above, below = low > target + 1e-9, high < target - 1e-9
-        rows.append(
-            {
-                "method": name,
-                "scenario": scenario,
-                "group": "smooth" if scenario in SMOOTH else "stress",
-                "n_seeds": n,
-                "trials": m,
-                "reps": len(x),
-                "target": round(target, 6),
-                "coverage": round(float(1 - (above | below).mean()), 4),
-                "low_above_target": round(float(above.mean()), 4),
-                "high_below_target": round(float(below.mean()), 4),
-                "mean_width": round(float((high - low).mean()), 4),
-            }
-        )
+        group = "smooth" if scenario in SMOOTH else "stress"
+        cell = {"method": name, "group": group, "scenario": scenario}
+        cell |= {"n_seeds": n, "trials": m, "reps": len(x)}
+        rows.append(cell | score(candidate(x, m, rng), target))
+    return rows
+
+
+def score(bounds: Bounds, target: float) -> dict[str, float]:
+    """Coverage, misses on either side, and mean width."""
+    low, high = bounds
+    above, below = low > target + 1e-9, high < target - 1e-9
+    return {
+        "target": round(target, 5),
+        "coverage": round(float(1 - (above | below).mean()), 4),
+        "low_above_target": round(float(above.mean()), 4),
+        "high_below_target": round(float(below.mean()), 4),
+        "mean_width": round(float((high - low).mean()), 4),
+    }
+
+
+def simulate_differences(seed: int, reps: int) -> list[dict[str, Any]]:
+    """Coverage of the paired difference proxy - base, for the method in use."""
+    rows = []
+    for place, (scenario, draw) in enumerate(DIFFERENCES.items()):
+        rng = np.random.default_rng([seed, place])
+        mean = draw(rng, 1_000_000).mean(0)
+        target = float(mean[1] - mean[0])
+        for n in SEEDS:
+            for m in TRIALS:
+                p = draw(rng, reps * n)
+                base, proxy, _ = rng.multinomial(m, p).T.reshape(3, reps, n)
+                score_sum = (m + proxy - base) / 2
+                low, high = logit_t_bounds(score_sum, np.array(m), CONFIDENCE)
+                cell = {"scenario": scenario, "n_seeds": n, "trials": m, "reps": reps}
+                rows.append(cell | score((2 * low - 1, 2 * high - 1), target))
     return rows
 
 
@@ -363,15 +405,178 @@ def choose(summary: dict[str, dict[str, Any]]) -> dict[str, Any]:
     raise AssertionError("no candidate covers at all")
 
 
+# --- recording ------------------------------------------------------------------------
+
+
+def columns_first(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same rows with the names written once, for a file a third as long."""
+    return {"columns": list(rows[0]), "rows": [list(row.values()) for row in rows]}
+
+
+def as_rows(table: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def save_json(record: dict[str, Any], path: Path) -> None:
+    """Write with one row of a table a line."""
+    text = json.dumps(record, indent=1)
+    for name in ("published", "differences"):
+        rows = record[name]["rows"]
+        long = json.dumps(rows, indent=1).replace("\n", "\n  ")
+        short = ",\n".join("   " + json.dumps(row) for row in rows)
+        text = text.replace(long, "[\n" + short + "\n  ]")
+    save_text(text + "\n", path)
+
+
+def save_text(text: str, path: Path) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def bare(x: float) -> str:
+    """A number with three digits and without its leading zero."""
+    return f"{x:.3f}".removeprefix("0")
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tables(record: dict[str, Any]) -> str:
+    """The tables of docs/statistics.md, from the published run."""
+    published, chosen = as_rows(record["published"]), record["chosen"]["method"]
+    summary = summarise(published)
+
+    def smallest(rows: list[dict[str, Any]], **where: Any) -> float:
+        found = [r for r in rows if all(r[k] == v for k, v in where.items())]
+        return min(r["coverage"] for r in found)
+
+    candidates = []
+    for name, row in summary.items():
+        low = {
+            n: smallest(published, method=name, group="smooth", n_seeds=n)
+            for n in SEEDS
+        }
+        kinds = [
+            smallest(published, method=name, scenario=s, n_seeds=4)
+            for s in ("two kinds .5/.5", "two kinds .9/.1")
+        ]
+        label = f"**`{name}`**" if name == chosen else f"`{name}`"
+        values = [*low.values(), row["mean_coverage"], row["mean_width"], *kinds]
+        candidates.append([label, *map(bare, values)])
+    header = ["method", *(f"min, n = {n}" for n in SEEDS), "mean coverage"]
+    header += ["mean width", "two kinds .5/.5, n = 4", "two kinds .9/.1, n = 4"]
+
+    def by_scenario(rows: list[dict[str, Any]]) -> str:
+        lines = []
+        for scenario in dict.fromkeys(r["scenario"] for r in rows):
+            cells = []
+            for n in SEEDS:
+                found = [
+                    r for r in rows if r["scenario"] == scenario and r["n_seeds"] == n
+                ]
+                width = np.mean([r["mean_width"] for r in found])
+                cells.append(f"{bare(smallest(found))} ({bare(float(width))})")
+            lines.append([scenario, *cells])
+        return markdown(["scenario", *(f"n = {n}" for n in SEEDS)], lines)
+
+    mine = [r for r in published if r["method"] == chosen]
+    return "\n\n".join(
+        [
+            "All candidates; *min* is the smallest coverage over the smooth cells.",
+            markdown(header, candidates),
+            f"The chosen method, `{chosen}`: smallest coverage over m = 32, 128, 512, "
+            "and in brackets the mean width.",
+            by_scenario(mine),
+            "The difference of two rates (base / proxy), the same figures.",
+            by_scenario(as_rows(record["differences"])),
+        ]
+    )
+
+
+def save_tables(record: dict[str, Any], path: Path) -> None:
+    """Put the tables between the two marks of docs/statistics.md."""
+    begin, end = "<!-- tables: begin -->\n", "\n<!-- tables: end -->"
+    text = path.read_text()
+    head, rest = text.split(begin)
+    save_text(head + begin + tables(record) + end + rest.split(end)[1], path)
+
+
+def save_figure(record: dict[str, Any], path: Path) -> None:
+    """Coverage of every cell, one panel per number of seeds, widths below."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows, chosen = as_rows(record["published"]), record["chosen"]["method"]
+    names = list(CANDIDATES)
+    figure, axes = plt.subplots(
+        2, len(SEEDS), figsize=(13, 6.2), sharey="row", sharex=True,
+        height_ratios=(2.2, 1), layout="constrained",
+    )  # fmt: skip
+    jitter = np.random.default_rng(0)
+    for (upper, lower), n in zip(axes.T, SEEDS, strict=True):
+        upper.axhline(CONFIDENCE, color="0.4", linewidth=0.8)
+        upper.axhspan(0, record["chosen"]["bar"], color="0.95", zorder=0)
+        for x, name in enumerate(names):
+            mine = [r for r in rows if r["method"] == name and r["n_seeds"] == n]
+            smooth = [r["coverage"] for r in mine if r["group"] == "smooth"]
+            stress = [r["coverage"] for r in mine if r["group"] == "stress"]
+            colour = "#D55E00" if name == chosen else "#0072B2"
+            spot = x + jitter.uniform(-0.2, 0.2, len(smooth))
+            upper.scatter(spot, smooth, s=9, color=colour, alpha=0.6, linewidths=0)
+            spot = x + jitter.uniform(-0.2, 0.2, len(stress))
+            upper.scatter(spot, stress, s=16, color="0.25", marker="x", linewidths=0.8)
+            width = [r["mean_width"] for r in mine if r["group"] == "smooth"]
+            lower.bar(x, np.mean(width), color=colour, width=0.6)
+        upper.set(title=f"{n} seeds", ylim=(0.3, 1.01))
+        lower.set_xticks(range(len(names)), names, rotation=90)
+        for axis in (upper, lower):
+            axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel("coverage of the mean over seeds")
+    axes[1, 0].set_ylabel("mean width, smooth cells")
+    figure.suptitle(
+        "95 % intervals over seeds: each dot a smooth scenario, each cross a stress "
+        "scenario (below .3 not shown); orange: the method in use",
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--reps", type=int, default=4000, help="replications a cell")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--out", type=Path, default=Path("docs/coverage.json"))
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder")
+    parser.add_argument("--render", action="store_true", help="do not simulate")
     args = parser.parse_args()
-    choosing = simulate(CHOOSING_SEED, args.reps, args.jobs)
-    summary = summarise(choosing)
-    print(json.dumps({"choosing": summary, "chosen": choose(summary)}, indent=1))
+    path = args.docs / "coverage.json"
+    if not args.render:
+        summary = summarise(simulate(CHOOSING_SEED, args.reps, args.jobs))
+        print(json.dumps({"choosing": summary, "chosen": choose(summary)}, indent=1))
+        published = simulate(PUBLISHING_SEED, args.reps, args.jobs)
+        record = {
+            "confidence": CONFIDENCE,
+            "seeds": {"choosing": CHOOSING_SEED, "publishing": PUBLISHING_SEED},
+            "chosen": choose(summary),
+            "not_eligible": NOT_ELIGIBLE,
+            "choosing": summary,
+            "summary": summarise(published),
+            "published": columns_first(published),
+            "differences": columns_first(
+                simulate_differences(PUBLISHING_SEED, args.reps)
+            ),
+        }
+        save_json(record, path)
+    record = json.loads(path.read_text())
+    save_figure(record, args.docs / "coverage.png")
+    save_tables(record, args.docs / "statistics.md")
 
 
 if __name__ == "__main__":
