@@ -157,8 +157,8 @@ def judge_run(
         word = SEED_DEPENDENT if p < rule.disagreement_p else _word(intervals, rule)
         if word == SEED_DEPENDENT:
             reasons.append(
-                f"Some seeds lie surely above {_percent(rule.threshold)} and others surely "
-                f"below, more than chance allows (p = {p:.2g})."
+                f"Some seeds lie surely above {_percent(rule.threshold)} and others "
+                f"surely below, more than chance allows (p = {p:.2g})."
             )
         else:
             reasons.append(_word_sentence(word, intervals, rule))
@@ -357,9 +357,10 @@ def _word_sentence(
     bar = _percent(rule.threshold)
     if word in rates:
         what, name = rates[word]
-        low = _percent(intervals[name].low)
+        # A decimal more than the bar, so that 50.3 is seen to be above 50.
+        low = f"{100 * intervals[name].low:.1f} %"
         return f"The lower bound of '{what}' is {low}, above {bar}."
-    lows = [f"'{what}' {_percent(intervals[k].low)}" for what, k in rates.values()]
+    lows = [f"'{w}' {100 * intervals[k].low:.1f} %" for w, k in rates.values()]
     return f"No lower bound is above {bar}: {'; '.join(lows)}."
 
 

@@ -203,7 +203,7 @@ def test_the_reasons_carry_the_numbers() -> None:
     for number in ("95 % [89, 98]", "gate is 80 %", "proxy first 90 % [83, 94]"):
         assert number in text
     assert "0.80, above the 0.40" in text
-    assert "is 83 %, above 50 %" in text
+    assert "is 82.6 %, above 50 %" in text
     assert "provisional" not in text
 
 
