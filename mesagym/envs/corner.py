@@ -306,8 +306,8 @@ class Corner(base.Environment):
         region = int(marked.max(initial=1))
         self.check_region(region)
         inside = np.asarray(self._region_mask(jnp.int32(region)))
-        plain = np.argwhere(inside & np.isin(letters, list(".#@*")))
-        if len(marked) and len(plain):
+        plain = np.argwhere(inside & np.isin(letters, list(".#@*"))).tolist()
+        if len(marked) and plain:
             raise UserError(
                 f"level: {drawing.place(*plain[0])}: the region is the square of "
                 f"{region} from the corner, mark all its tiles with o, x, a or c"

@@ -33,13 +33,14 @@ class Drawing:
         Raises:
             UserError: it is missing, or stands twice (the second place is named).
         """
-        places = np.argwhere(np.isin(self.letters, list(letters)))
-        if len(places) == 0:
+        places = np.argwhere(np.isin(self.letters, list(letters))).tolist()
+        if not places:
             raise UserError(f"level: no {what}; put one '{letters[0]}' on a floor tile")
         if len(places) > 1:
             where = self.place(*places[1])
             raise UserError(f"level: {where}: a second {what}; keep only one")
-        return int(places[0][0]), int(places[0][1])
+        row, column = places[0]
+        return row, column
 
 
 def read_drawing(text: str, legend: Mapping[str, str], walls: str = "#") -> Drawing:
@@ -68,7 +69,8 @@ def read_drawing(text: str, legend: Mapping[str, str], walls: str = "#") -> Draw
                 f"has {len(rows[0])}; make all rows equally long"
             )
     drawing = Drawing(np.array([list(row) for row in rows]), lines, indent)
-    for row, column in np.argwhere(~np.isin(drawing.letters, list(legend)))[:1]:
+    unknown = np.argwhere(~np.isin(drawing.letters, list(legend)))
+    for row, column in unknown[:1].tolist():
         letter = drawing.letters[row, column]
         raise UserError(
             f"level: {drawing.place(row, column)}: unknown letter '{letter}'; use "
@@ -77,7 +79,7 @@ def read_drawing(text: str, legend: Mapping[str, str], walls: str = "#") -> Draw
     border = np.ones(drawing.letters.shape, dtype=bool)
     border[1:-1, 1:-1] = False
     gaps = np.argwhere(border & ~np.isin(drawing.letters, list(walls)))
-    for row, column in gaps[:1]:
+    for row, column in gaps[:1].tolist():
         raise UserError(
             f"level: {drawing.place(row, column)}: the border must be walls, write "
             f"'{walls[0]}'"

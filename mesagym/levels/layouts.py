@@ -1,6 +1,7 @@
 """Wall layouts by name: a key and a size in, walls with a closed border out."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -94,7 +95,7 @@ def _spanning_tree(
     rank = jnp.argsort(jnp.argsort(weights)).astype(jnp.int32)
     by_rank = jnp.zeros(num_edges, jnp.int32).at[rank].set(jnp.arange(num_edges))
 
-    def join(_: int, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def join(_: Any, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         component, chosen = carry
         here, there = component[ends[:, 0]], component[ends[:, 1]]
         cost = jnp.where(here == there, num_edges, rank)

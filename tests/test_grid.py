@@ -1,0 +1,154 @@
+"""Moves, random tiles, crops and pictures of grids."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mesagym import grid
+
+ROOM = np.array(
+    [
+        [1, 1, 1, 1, 1],
+        [1, 0, 0, 1, 1],
+        [1, 0, 0, 0, 1],
+        [1, 1, 1, 1, 1],
+    ],
+    dtype=bool,
+)
+
+
+@pytest.fixture(scope="module")
+def walk():
+    """Follow actions from a tile of ROOM and return the tiles stood on."""
+
+    @jax.jit
+    def scan(start: jax.Array, actions: jax.Array) -> jax.Array:
+        def step(position: jax.Array, action: jax.Array):
+            position = grid.move(jnp.asarray(ROOM), position, action)
+            return position, position
+
+        return jax.lax.scan(step, start, actions)[1]
+
+    def follow(start: tuple[int, int], actions: list[int]) -> list[tuple[int, int]]:
+        tiles = scan(jnp.array(start, jnp.int32), jnp.array(actions, jnp.int32))
+        return [tuple(map(int, tile)) for tile in tiles]
+
+    return follow
+
+
+def test_each_action_moves_the_way_its_name_says(walk):
+    actions = [grid.RIGHT, grid.DOWN, grid.LEFT, grid.UP]
+    assert walk((1, 1), actions) == [(1, 2), (2, 2), (2, 1), (1, 1)]
+
+
+def test_the_names_of_the_actions_are_in_their_order():
+    order = (grid.UP, grid.LEFT, grid.DOWN, grid.RIGHT)
+    assert [grid.ACTION_NAMES[a] for a in order] == ["up", "left", "down", "right"]
+
+
+def test_a_wall_blocks(walk):
+    assert walk((2, 3), [grid.UP] * 4) == [(2, 3)] * 4
+
+
+def test_the_border_blocks(walk):
+    assert walk((1, 1), [grid.UP, grid.LEFT, grid.UP, grid.LEFT]) == [(1, 1)] * 4
+
+
+@jax.jit
+def all_tiles(mask: jax.Array) -> jax.Array:
+    return jax.vmap(grid.nth_tile, (None, 0))(mask, jnp.arange(mask.size))
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.05, 1))
+def test_the_nth_tile_is_counted_in_reading_order(seed: int, share: float):
+    mask = np.random.default_rng(seed).random((6, 7)) < share
+    expected = np.argwhere(mask)
+    np.testing.assert_array_equal(all_tiles(jnp.array(mask))[: len(expected)], expected)
+
+
+@jax.jit
+def random_tiles(mask: jax.Array) -> jax.Array:
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    return jax.vmap(grid.random_tile, (0, None))(keys, mask)
+
+
+def test_random_tiles_are_uniform_over_the_mask():
+    mask = np.random.default_rng(1).random((6, 7)) < 0.5
+    rows, columns = np.asarray(random_tiles(jnp.array(mask))).T
+    counts = np.zeros(mask.shape, dtype=int)
+    np.add.at(counts, (rows, columns), 1)
+    assert counts[~mask].sum() == 0
+    assert stats.chisquare(counts[mask]).pvalue > 0.001
+
+
+def test_an_empty_mask_gives_the_upper_left_tile():
+    assert not random_tiles(jnp.zeros((6, 7), dtype=bool)).any()
+
+
+@pytest.mark.parametrize("radius", [1, 2, 7])
+def test_a_crop_is_the_window_around_its_centre_with_walls_beyond(radius: int):
+    channels = np.random.default_rng(2).random((5, 6, 3)) < 0.5
+    cut = jax.jit(grid.crop, static_argnums=2)
+    for centre in [(0, 0), (2, 3), (4, 5), (1, 4)]:
+        window = np.asarray(cut(jnp.array(channels), jnp.array(centre), radius))
+        assert window.shape == (2 * radius + 1, 2 * radius + 1, 3)
+        for i, j in np.ndindex(window.shape[:2]):
+            row, column = centre[0] + i - radius, centre[1] + j - radius
+            if 0 <= row < 5 and 0 <= column < 6:
+                expected = channels[row, column]
+            else:
+                expected = [True, False, False]
+            np.testing.assert_array_equal(window[i, j], expected)
+
+
+def test_one_tile_alone_is_marked():
+    mask = grid.at(jnp.array([1, 3]), 4, 5)
+    np.testing.assert_array_equal(np.argwhere(mask), [[1, 3]])
+
+
+def test_a_tile_outside_the_grid_marks_nothing():
+    assert not grid.at(jnp.array([-1, -1]), 4, 5).any()
+
+
+RED, BLUE, WHITE = (200, 0, 0), (0, 0, 200), (255, 255, 255)
+
+
+def test_layers_are_painted_over_one_another():
+    first = jnp.array([[True, True, False]])
+    second = jnp.array([[False, True, False]])
+    image = grid.paint([(first, RED, "tile"), (second, BLUE, "tile")], WHITE, 2)
+    assert image.shape == (2, 6, 3)
+    for column, colour in [(0, RED), (2, BLUE), (4, WHITE)]:
+        assert (image[:, column : column + 2] == jnp.array(colour)).all()
+
+
+@pytest.mark.parametrize("shape", grid.SHAPES)
+def test_a_shape_stays_on_its_tile(shape: str):
+    mask = jnp.zeros((3, 3), dtype=bool).at[1, 1].set(True)
+    image = np.asarray(grid.paint([(mask, RED, shape)], WHITE, 16))
+    painted = (image == RED).all(axis=-1)
+    assert painted[16:32, 16:32].any()
+    assert painted.sum() == painted[16:32, 16:32].sum()
+
+
+def test_the_shapes_look_different():
+    mask = jnp.ones((1, 1), dtype=bool)
+    images = [np.asarray(grid.paint([(mask, RED, s)], WHITE, 16)) for s in grid.SHAPES]
+    assert all((a != b).any() for a, b in pairwise(images))
+
+
+def test_tiles_too_small_for_shapes_are_filled():
+    image = grid.paint([(jnp.ones((1, 1), dtype=bool), RED, "ring")], WHITE, 4)
+    assert (image == jnp.array(RED)).all()
+
+
+def test_an_unknown_shape_is_named():
+    with pytest.raises(ValueError, match="shape 'star' is not one of tile, disc"):
+        grid.paint([(jnp.ones((1, 1), dtype=bool), RED, "star")], WHITE, 16)
