@@ -10,8 +10,8 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from mesagym.agents.advantages import generalised_advantages
-from mesagym.agents.rollout import Finals, Transitions, Workers, collect
-from mesagym.envs.base import Environment
+from mesagym.agents.distributions import Categorical
+from mesagym.agents.rollout import Finals, Steppable, Transitions, Workers, collect
 from mesagym.errors import UserError
 
 
@@ -137,7 +137,7 @@ def estimate(
     The value after a step is the next step's, which the rollout has; only final
     observations of truncated episodes and the last ones of all need the network.
     """
-    last = policy.value(params, workers.carry, workers.obs, workers.reset)
+    last = policy.evaluate(params, workers.obs, workers.carry, workers.reset)[1]
     slots, n = finals.obs.shape[:2]
     cut = finals.obs.reshape(slots * n, *finals.obs.shape[2:])
     carry = jax.tree.map(
@@ -146,8 +146,7 @@ def estimate(
         ),
         workers.carry,
     )
-    at_cut = policy.value(params, carry, cut, jnp.zeros(slots * n, dtype=bool))
-    at_cut = at_cut.reshape(slots, n)
+    at_cut = policy.evaluate(params, cut, carry)[1].reshape(slots, n)
     following = jnp.concatenate([transitions.value[1:], last[None]])
     place = jnp.minimum(transitions.slot, slots - 1)
     final_value = jnp.take_along_axis(at_cut, place, axis=0)
@@ -180,9 +179,8 @@ def loss(
     that of the original implementation (Engstrom et al. 2020, section 2).
     """
     logits, value = policy.evaluate(params, batch.obs)
-    log_probs = jax.nn.log_softmax(logits)
-    log_prob = jnp.take_along_axis(log_probs, batch.action[:, None], axis=1)[:, 0]
-    log_ratio = log_prob - batch.log_prob
+    choice = Categorical(logits)
+    log_ratio = choice.log_prob(batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
     advantage = batch.advantage - batch.advantage.mean()
     advantage = advantage / (batch.advantage.std() + 1e-8)
@@ -195,7 +193,7 @@ def loss(
         error = jnp.maximum(error, jnp.square(near - batch.target))
     value_loss = 0.5 * error.mean()
 
-    entropy = -(jnp.exp(log_probs) * log_probs).sum(axis=-1).mean()
+    entropy = choice.entropy().mean()
     total = policy_loss + hyper.value_weight * value_loss - hyper.entropy * entropy
     parts = {
         "loss_policy": policy_loss,
@@ -234,7 +232,7 @@ def optimise(
         (_, parts), grads = gradient(
             policy, optimised.params, part, hyper, shape.clip_values
         )
-        norm = optax.global_norm(grads)
+        norm = optax.tree.norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
         updates, moments = _ADAM.update(grads, optimised.moments)
         updates = jax.tree.map(lambda update: -rate * update, updates)
@@ -255,7 +253,7 @@ def optimise(
 
 
 def update(
-    env: Environment,
+    env: Steppable,
     policy: Any,
     shape: PPOShape,
     shortest_episode: int,

@@ -1,13 +1,33 @@
 """Step many environments with a policy, keeping what learning and counting need."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from mesagym.envs.base import Environment
+from mesagym.agents.distributions import Categorical
 from mesagym.levels.pool import DISTINGUISHING
+
+
+@runtime_checkable
+class Steppable(Protocol):
+    """What learning asks of an environment: gymnax's two functions and a vector."""
+
+    @property
+    def num_objectives(self) -> int:
+        """K, the length of ``info["objectives"]``."""
+        ...
+
+    def reset(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
+        """Start an episode; the state has a ``level_index`` into ``params.pool``."""
+        ...
+
+    def step(
+        self, key: jax.Array, state: Any, action: Any, params: Any
+    ) -> tuple[Any, Any, Any, Any, Any, dict[Any, Any]]:
+        """Step, and start over where the episode ended."""
+        ...
 
 
 @struct.dataclass
@@ -73,7 +93,7 @@ class Rollout(NamedTuple):
 
 
 def start_workers(
-    env: Environment, policy: Any, key: jax.Array, env_params: Any, n: int
+    env: Steppable, policy: Any, key: jax.Array, env_params: Any, n: int
 ) -> Workers:
     """Reset ``n`` environments."""
     obs, state = jax.vmap(env.reset, in_axes=(0, None))(
@@ -93,7 +113,7 @@ def start_workers(
 
 
 def collect(
-    env: Environment,
+    env: Steppable,
     policy: Any,
     params: Any,
     workers: Workers,
@@ -132,15 +152,13 @@ def collect(
         action, carry, record = policy.act(
             params, workers.carry, workers.obs, key_act, reset=workers.reset
         )
-        log_probs = jax.nn.log_softmax(record.logits)
-        log_prob = jnp.take_along_axis(log_probs, action[:, None], axis=1)[:, 0]
         obs, state, reward, terminated, truncated, info = step_all(
             jax.random.split(key_step, n), workers.env_state, action, env_params
         )
         transition = Transitions(
             obs=workers.obs,
             action=action,
-            log_prob=log_prob,
+            log_prob=Categorical(record.logits).log_prob(action),
             value=record.value,
             reward=reward,
             terminated=terminated,

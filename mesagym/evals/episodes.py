@@ -101,7 +101,9 @@ def run_episodes(
     base = jax.random.fold_in(jax.random.key(seed), 1)
     parts = []
     for begin in range(0, pool.size, LEVELS_AT_ONCE):
-        chunk = jax.tree.map(lambda leaf: leaf[begin : begin + LEVELS_AT_ONCE], pool.levels)
+        chunk = jax.tree.map(
+            lambda leaf: leaf[begin : begin + LEVELS_AT_ONCE], pool.levels
+        )
         keys = jnp.stack(
             [jax.random.fold_in(jax.random.fold_in(base, s), begin) for s in seeds]
         )

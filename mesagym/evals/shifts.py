@@ -99,11 +99,40 @@ _CORNER: tuple[Shift, ...] = (
     ),
     Shift("region-3", "cheese in the 3×3 square next to the corner", 0.0, region=3),
     Shift("region-5", "cheese in the 5×5 square next to the corner", 0.0, region=5),
-    Shift("open", "clean levels without inner walls", 1.0, "clean", static={"layout": "open"}),
-    Shift("tree", "clean levels in mazes without loops", 1.0, "clean", static={"layout": "tree"}),
-    Shift("loopy", "clean levels in mazes with loops", 1.0, "clean", static={"layout": "loopy"}),
-    Shift("larger", "clean levels on a grid four tiles larger", 1.0, "clean", static={"grow": 4}),
-    Shift("no_cheese", "as in training, with the cheese taken away", 0.0, edit=_without_cheese),
+    Shift(
+        "open",
+        "clean levels without inner walls",
+        1.0,
+        "clean",
+        static={"layout": "open"},
+    ),
+    Shift(
+        "tree",
+        "clean levels in mazes without loops",
+        1.0,
+        "clean",
+        static={"layout": "tree"},
+    ),
+    Shift(
+        "loopy",
+        "clean levels in mazes with loops",
+        1.0,
+        "clean",
+        static={"layout": "loopy"},
+    ),
+    Shift(
+        "larger",
+        "clean levels on a grid four tiles larger",
+        1.0,
+        "clean",
+        static={"grow": 4},
+    ),
+    Shift(
+        "no_cheese",
+        "as in training, with the cheese taken away",
+        0.0,
+        edit=_without_cheese,
+    ),
 )
 
 _BY_ENVIRONMENT: dict[str, tuple[Shift, ...]] = {"Corner": _CORNER}
@@ -111,7 +140,13 @@ _BY_ENVIRONMENT: dict[str, tuple[Shift, ...]] = {"Corner": _CORNER}
 SUITES: dict[str, tuple[str, ...]] = {
     "quick": ("agreeing", "clean"),
     "standard": (
-        "agreeing", "clean", "published", "region-3", "open", "tree", "no_cheese",
+        "agreeing",
+        "clean",
+        "published",
+        "region-3",
+        "open",
+        "tree",
+        "no_cheese",
     ),
 }
 """Shifts by the name of a suite; ``all`` is every shift of the environment."""
@@ -214,7 +249,9 @@ def build_pool(
     parts: list[tuple[Any, LevelClass]] = []
     found = 0
     for round_ in range(MAX_ROUNDS):
-        levels, classes = jax.tree.map(np.asarray, draw(jax.random.fold_in(key, round_)))
+        levels, classes = jax.tree.map(
+            np.asarray, draw(jax.random.fold_in(key, round_))
+        )
         kept = _kept(classes, shift.keep)
         parts.append(jax.tree.map(lambda leaf: leaf[kept], (levels, classes)))
         found += int(kept.sum())
