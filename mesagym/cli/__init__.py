@@ -1,0 +1,1 @@
+"""The command line: Hydra's configurations in, and the rooms below wired together."""

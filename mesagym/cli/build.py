@@ -1,0 +1,119 @@
+"""From a settled configuration to what the rooms below take."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from mesagym.agents.networks import make_network
+from mesagym.agents.policy import NetworkPolicy
+from mesagym.agents.ppo import PPOShape, make_hyper
+from mesagym.cli.saved import Saved, env_params
+from mesagym.cli.schema import AgentConfig, CornerConfig, EnvConfig, TrainConfig
+from mesagym.envs.base import Environment
+from mesagym.registry import environment_class, from_config_name
+from mesagym.training.chunk import Cell, Program
+from mesagym.training.loop import make_cells
+
+_SHAPE = tuple(each.name for each in dataclasses.fields(PPOShape))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training, ready to begin."""
+
+    env_name: str
+    settings: dict[str, Any]  # of the environment's parameters
+    program: Program
+    cells: Cell
+
+    def trained(self, params: Any, seeds: tuple[int, ...]) -> Saved:
+        """Return the policies that training left.
+
+        Args:
+            params: weights with a leading axis of seeds.
+            seeds: their numbers.
+        """
+        program = self.program
+        around = env_params(program.env, self.settings)
+        return Saved(
+            self.env_name,
+            program.env,
+            self.settings,
+            around,
+            program.policy,
+            params,
+            seeds,
+        )
+
+
+def plan(config: TrainConfig) -> Plan:
+    """Return what a configuration asks for; nothing is compiled or written.
+
+    Raises:
+        UserError: a value that only the environment or the network can judge.
+    """
+    env = _environment(config.env)
+    settings = _settings(config.env)
+    network = dataclasses.asdict(config.agent.network)
+    network = make_network(network.pop("name"), env.num_actions, **network)
+    ppo = {name: getattr(config.agent, name) for name in _ppo_keys(config.agent)}
+    shape = PPOShape(**{name: ppo.pop(name) for name in _SHAPE})
+    train = config.train
+    chunk = train.chunk or 1
+    chunks = math.ceil(train.steps / (chunk * shape.steps_per_update))
+    program = Program(
+        env=env,
+        policy=NetworkPolicy(network),
+        shape=shape,
+        updates_per_chunk=chunk,
+        total_updates=chunks * chunk,
+        pool_size=int(train.levels or pool_size(env, chunk * shape.steps_per_update)),
+        refill=train.levels is None,
+        shortest_episode=settings["max_steps_in_episode"],
+    )
+    cells = make_cells(
+        program,
+        config.seeds,
+        config.split.alpha,
+        make_hyper(**ppo),
+        train.objectives,
+        **settings,
+    )
+    return Plan(from_config_name(config.env.name), settings, program, cells)
+
+
+def pool_size(env: Environment, steps: int) -> int:
+    """Return as many levels as episodes can be expected in so many steps at most.
+
+    The best agent's episodes are the most: from a random tile to another lies about
+    a third of the height and of the width, and walls make no way shorter.
+    """
+    shortest = max(1.0, (env.height + env.width - 4) / 3)
+    return math.ceil(steps / shortest)
+
+
+def _ppo_keys(agent: AgentConfig) -> list[str]:
+    names = [each.name for each in dataclasses.fields(agent)]
+    return [name for name in names if name not in ("name", "network")]
+
+
+def _environment(config: EnvConfig) -> Environment:
+    if not isinstance(config, CornerConfig):
+        raise TypeError(f"no environment is made from {type(config).__name__}")
+    size = tuple(config.size) if isinstance(config.size, list) else config.size
+    env = environment_class(config.name)(
+        size=size, layout=config.layout, crop_radius=config.crop_radius
+    )
+    env.check_region(config.region)
+    return env
+
+
+def _settings(config: EnvConfig) -> dict[str, Any]:
+    if not isinstance(config, CornerConfig):
+        raise TypeError(f"no environment is made from {type(config).__name__}")
+    return {
+        "time_penalty": config.time_penalty,
+        "max_steps_in_episode": config.max_steps,
+        "region": config.region,
+    }

@@ -1,0 +1,190 @@
+"""What a configuration must satisfy before anything is compiled or written."""
+
+import math
+from typing import Any
+
+from mesagym.cli import schema
+from mesagym.cli.schema import Key
+from mesagym.errors import UserError, nearest
+
+CHUNK_STEPS = 2**16
+"""Environment steps of a seed in a chunk, where nobody says how many updates it has."""
+
+LARGEST_SEED = 2**31 - 1
+
+
+def settle(config: Any) -> None:
+    """Check a configuration, and bring it into the one form that code reads.
+
+    Afterwards ``seeds`` is a list, whole numbers are ints, and a square size is one
+    number. Needs no JAX, so a sweep checks all its jobs before the first begins.
+
+    Raises:
+        UserError: names the first key that is wrong, its value and what is allowed.
+    """
+    for each in schema.walk(config):
+        _check_value(each)
+    if isinstance(config, schema.TrainConfig):
+        _settle_training(config)
+    if isinstance(config, schema.DemoConfig):
+        _check_alphas(config.alphas)
+        if config.split.alpha != 0:
+            raise UserError(
+                "split.alpha: the demo trains at each of its alphas; set "
+                f"alphas=[0,{config.split.alpha:g}] instead"
+            )
+    if isinstance(config, schema.EvaluateConfig) and config.seeds is not None:
+        config.seeds = _seeds(config.seeds, first=0)
+    if isinstance(config, schema.ReportConfig):
+        config.run = _paths(config.run)
+
+
+def _check_value(each: Key) -> None:
+    path, rule, value, _ = each
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        if isinstance(one, float) and not math.isfinite(one):
+            raise UserError(f"{path}: {one} is not a finite number")
+        if rule.choices and one not in rule.choices:
+            raise UserError(
+                f"{path}: unknown '{one}'." + nearest(str(one), rule.choices)
+            )
+        if isinstance(one, str) and not one.strip():
+            raise UserError(f"{path}: is empty; give a value or null")
+    if isinstance(value, list) and (rule.choices or path.endswith("names")):
+        if not value:
+            raise UserError(f"{path}: is empty; give at least one")
+        if twice := [one for one in value if value.count(one) > 1]:
+            raise UserError(f"{path}: '{twice[0]}' is there twice")
+    for one in values:
+        if isinstance(one, bool) or not isinstance(one, int | float):
+            continue
+        low = -math.inf if rule.low is None else rule.low
+        high = math.inf if rule.high is None else rule.high
+        if one < low or one > high:
+            raise UserError(f"{path}: {one:.15g} is {_outside(rule.low, rule.high)}")
+        if rule.whole and one != int(one):
+            raise UserError(f"{path}: {one:.15g} is not a whole number")
+
+
+def _outside(low: int | float | None, high: int | float | None) -> str:
+    if low is not None and high is not None:
+        return f"outside [{low:g}, {high:g}]"
+    return f"below {low:g}" if low is not None else f"above {high:g}"
+
+
+def _settle_training(config: schema.TrainConfig) -> None:
+    config.seeds = _seeds(config.seeds, config.first_seed)
+    if isinstance(config.env, schema.CornerConfig):
+        _settle_corner(config.env)
+    train, agent = config.train, config.agent
+    train.steps = int(train.steps)
+    train.levels = None if train.levels is None else int(train.levels)
+    per_update = agent.num_envs * agent.rollout_steps
+    if per_update % agent.minibatches:
+        raise UserError(
+            f"agent.minibatches: {agent.minibatches} does not divide the {per_update} "
+            "steps of an update (agent.num_envs × agent.rollout_steps)"
+        )
+    if train.chunk is None:
+        fits = min(CHUNK_STEPS, train.steps) // per_update
+        train.chunk = max(1, fits)
+    smallest = per_update * train.chunk
+    if train.steps < smallest:
+        raise UserError(
+            f"train.steps: {train.steps} is less than one chunk; give {smallest} or "
+            f"more (a chunk is agent.num_envs {agent.num_envs} × agent.rollout_steps "
+            f"{agent.rollout_steps} × train.chunk {train.chunk})"
+        )
+    _check_objectives(train.objectives)
+
+
+def _settle_corner(env: schema.CornerConfig) -> None:
+    size = env.size if isinstance(env.size, list) else [env.size, env.size]
+    whole = [_whole(side) for side in size]
+    if len(whole) != 2 or None in whole:
+        raise UserError(f"env.size: {env.size} is neither a number nor [height, width]")
+    height, width = (int(side) for side in whole if side is not None)
+    low, high = schema.SMALLEST, schema.LARGEST
+    if not (low <= height <= high and low <= width <= high):
+        raise UserError(
+            f"env.size: {env.size} is outside {low} to {high} a side (the border "
+            "counts)"
+        )
+    env.size = height if height == width else [height, width]
+    largest = min(height, width) - 2
+    if env.region > largest:
+        raise UserError(
+            f"env.region: {env.region} does not fit a {height}x{width} grid; use 1 to "
+            f"{largest}"
+        )
+    if env.crop_radius is not None and env.crop_radius > high:
+        raise UserError(
+            f"env.crop_radius: {env.crop_radius} is outside 1 to {high}; null shows "
+            "the whole grid"
+        )
+
+
+def _seeds(given: Any, first: int) -> list[int]:
+    if isinstance(given, list):
+        whole = [_whole(each) for each in given]
+        seeds = [each for each in whole if each is not None]
+        if len(seeds) < len(given) or any(seed < 0 for seed in seeds):
+            raise UserError(f"seeds: {given} is not a list of whole numbers from 0 up")
+    else:
+        count = _whole(given)
+        if count is None:
+            raise UserError(
+                f"seeds: '{given}' is neither a number of seeds nor a list of them"
+            )
+        seeds = list(range(first, first + max(count, 0)))
+    if not seeds:
+        raise UserError(f"seeds: {given} is no seed; give at least one")
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise UserError(f"seeds: {twice[0]} is there twice; each seed is one sample")
+    if max(seeds) > LARGEST_SEED:
+        raise UserError(f"seeds: {max(seeds)} is above {LARGEST_SEED}")
+    return seeds
+
+
+def _whole(value: Any) -> int | None:
+    """Return a value that is a whole number as an int, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not math.isfinite(value) or value != int(value):
+        return None
+    return int(value)
+
+
+def _check_alphas(alphas: list[float]) -> None:
+    if not alphas:
+        raise UserError("alphas: is empty; give at least one")
+    for alpha in alphas:
+        if not 0 <= alpha <= 1:
+            raise UserError(f"alphas: {alpha:g} is outside [0, 1]; it is a probability")
+        if alphas.count(alpha) > 1:
+            raise UserError(f"alphas: {alpha:g} is there twice")
+
+
+def _check_objectives(weights: Any) -> None:
+    """Names are checked by the environment, which knows them."""
+    if weights is None:
+        return
+    if not isinstance(weights, dict) or not weights:
+        raise UserError(
+            f"train.objectives: '{weights}' is not a weight for each objective, such "
+            "as {cheese: 1, corner: 0.5}"
+        )
+    for name, weight in weights.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not math.isfinite(weight):
+            raise UserError(f"train.objectives.{name}: {weight} is not a number")
+    if not any(weights.values()):
+        raise UserError("train.objectives: all are 0, so there is nothing to learn")
+
+
+def _paths(given: Any) -> list[str]:
+    paths = given if isinstance(given, list) else [given]
+    if not paths or not all(isinstance(path, str) and path for path in paths):
+        raise UserError(f"run: '{given}' is neither a run directory nor a list of them")
+    return paths

@@ -1,0 +1,63 @@
+"""The subcommands: what each does, which configuration it takes, who carries it out."""
+
+import importlib
+import sys
+from typing import Any, NamedTuple
+
+FAILED, MISUSED = 1, 2
+STOPPED = {"SIGINT": 130, "SIGTERM": 143}
+"""Exit codes: something failed; the command cannot be carried out as it was given; a
+signal ended it, with what was done saved."""
+
+
+class Command(NamedTuple):
+    """A subcommand. Its module has ``run(config) -> exit code``."""
+
+    summary: str
+    examples: tuple[str, ...]
+
+
+COMMANDS: dict[str, Command] = {
+    "train": Command(
+        "train agents, test them, say which objective they learned",
+        (
+            "mesagym train env=corner split.alpha=0.01 agent=cnn seeds=8",
+            "mesagym train env.size=9 train.steps=5e6 'seeds=[3,7]' run=runs/mine",
+            "mesagym train -m split.alpha=0,0.01,0.1,1 tracking=wandb",
+        ),
+    ),
+    "evaluate": Command(
+        "test the policies of a run under other shifts",
+        (
+            "mesagym evaluate run=runs/mine shifts=standard",
+            "mesagym evaluate run=runs/mine 'shifts=[agreeing,clean]' levels=2048",
+            "mesagym evaluate run=runs/mine 'modes=[sampled,greedy]' seed=7",
+        ),
+    ),
+    "report": Command(
+        "draw the figures and films of runs, and a page that holds them all",
+        (
+            "mesagym report run=runs/mine",
+            "mesagym report 'run=[runs/one,runs/other]' out=compared.html",
+        ),
+    ),
+    "demo": Command(
+        "the main job in some minutes: two trainings, a table, a report",
+        ("mesagym demo", "mesagym demo seeds=8 run=runs/my-demo"),
+    ),
+    "doctor": Command(
+        "say what is installed, which devices there are, whether training runs",
+        ("mesagym doctor", "mesagym doctor device=cpu"),
+    ),
+}
+
+
+def say(line: str) -> None:
+    """Tell the person one line, apart from results."""
+    print(f"mesagym: {line}", file=sys.stderr, flush=True)
+
+
+def carry_out(command: str, config: Any) -> int:
+    """Carry out a subcommand with its settled configuration; return the exit code."""
+    module = importlib.import_module(f"mesagym.cli.{command}")
+    return module.run(config)

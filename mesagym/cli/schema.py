@@ -1,0 +1,315 @@
+"""Every key of every configuration: its type, its bounds and what it means."""
+
+# ruff: noqa: RUF009 (`key` declares a field, as dataclasses.field does)
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, NamedTuple
+
+from omegaconf import MISSING
+
+# The rooms below have tables that say the same; those cannot be read without JAX.
+LAYOUTS = ("blocks", "open", "tree", "loopy")
+SMALLEST, LARGEST = 5, 64
+ACTIVATIONS = ("relu", "tanh")
+DEVICES = ("auto", "cpu", "gpu", "tpu")
+MODES = ("sampled", "greedy")
+
+
+class Rule(NamedTuple):
+    """What is known of a key besides its type."""
+
+    doc: str
+    low: int | float | None = None
+    high: int | float | None = None
+    choices: tuple[str, ...] = ()
+    whole: bool = False  # a whole number, which may be written 2e6
+    shown: bool = False  # in --help, with its meaning
+    fixed: bool = False  # given by the choice of a file, not by a person
+
+
+def key(
+    doc: str,
+    default: Any = MISSING,
+    *,
+    low: int | float | None = None,
+    high: int | float | None = None,
+    choices: tuple[str, ...] = (),
+    whole: bool = False,
+    shown: bool = False,
+    fixed: bool = False,
+) -> Any:
+    """Declare a key.
+
+    Args:
+        doc: one line that says what it means, with its unit.
+        default: its value; left out where a file of `configs/` gives it.
+        low: the smallest value allowed.
+        high: the largest value allowed.
+        choices: the only names allowed.
+        whole: a whole number that may be written as ``2e6``, so typed as a float.
+        shown: whether ``--help`` says what it means.
+        fixed: the choice of a file of a group gives it, so it is not offered.
+    """
+    rule = Rule(doc, low, high, choices, whole, shown, fixed)
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata={"rule": rule})
+    return field(default=default, metadata={"rule": rule})
+
+
+class Key(NamedTuple):
+    """One key of a configuration, with the value it has there."""
+
+    path: str
+    rule: Rule
+    value: Any
+    annotation: Any
+
+
+def walk(config: Any, prefix: str = "") -> list[Key]:
+    """Return the keys of a configuration in the order they were declared."""
+    found = []
+    for each in fields(config):
+        path, value = f"{prefix}{each.name}", getattr(config, each.name)
+        if is_dataclass(value):
+            found += walk(value, f"{path}.")
+        elif "rule" in each.metadata:
+            found.append(Key(path, each.metadata["rule"], value, each.type))
+    return found
+
+
+# --- groups ---------------------------------------------------------------------------
+
+
+@dataclass
+class EnvConfig:
+    """Which environment."""
+
+    name: str = key("the environment", fixed=True)
+
+
+@dataclass
+class CornerConfig(EnvConfig):
+    """Corner-v0, a maze with a cheese."""
+
+    size: Any = key(
+        "side of the grid or [height, width], the border counted", shown=True
+    )
+    layout: str = key("how walls are laid", choices=LAYOUTS, shown=True)
+    crop_radius: int | None = key(
+        "show only the window this far around the agent", low=1
+    )
+    region: int = key("side of the square that counts as the corner", low=1, shown=True)
+    time_penalty: float = key(
+        "share of the reward lost by the last step", low=0, high=1
+    )
+    max_steps: int = key("time limit of an episode, in steps", low=1)
+
+
+@dataclass
+class SplitConfig:
+    """How far the objectives agree in training."""
+
+    alpha: float = key(
+        "probability that an episode's level is from the shifted distribution",
+        low=0,
+        high=1,
+        shown=True,
+    )
+
+
+@dataclass
+class NetworkConfig:
+    """The network's own settings."""
+
+    name: str = key("the network", choices=("mlp", "cnn", "impala"), fixed=True)
+
+
+@dataclass
+class MlpConfig(NetworkConfig):
+    """A dense network."""
+
+    hidden: list[int] = key("widths of the dense layers", low=1)
+    activation: str = key("after each layer", choices=ACTIVATIONS)
+
+
+@dataclass
+class CnnConfig(NetworkConfig):
+    """A small convolutional network."""
+
+    channels: list[int] = key("channels of the convolutions", low=1)
+    hidden: list[int] = key("widths of the dense layers", low=1)
+    activation: str = key("after each layer", choices=ACTIVATIONS)
+    largest_side: int = key("a grid with a longer side is halved", low=1)
+
+
+@dataclass
+class ImpalaConfig(NetworkConfig):
+    """The residual network of Espeholt et al. 2018, a dense layer for the LSTM."""
+
+    channels: list[int] = key("channels of the blocks", low=1)
+    units: int = key("residual units of a block", low=1)
+    hidden: list[int] = key("widths of the dense layers", low=1)
+
+
+@dataclass
+class AgentConfig:
+    """The network and how it learns, by PPO."""
+
+    name: str = key("what runs of this agent are called", fixed=True)
+    network: NetworkConfig = MISSING
+    num_envs: int = key("environments that run side by side", low=1, shown=True)
+    rollout_steps: int = key("steps of each between two updates", low=1)
+    epochs: int = key("passes over a rollout", low=1)
+    minibatches: int = key("parts of a rollout, a gradient step each", low=1)
+    clip_values: bool = key("whether the value's change is clipped, too")
+    learning_rate: float = key("Adam's, at the first update", low=0, shown=True)
+    final_learning_rate: float = key("at the end, as a share of it", low=0, high=1)
+    discount: float = key("γ", low=0, high=1, shown=True)
+    trace: float = key("λ of the advantages", low=0, high=1)
+    clip: float = key("of the probability ratio and the value", low=0)
+    entropy: float = key("weight of the entropy bonus", low=0, shown=True)
+    value_weight: float = key("weight of the value loss", low=0)
+    max_gradient_norm: float = key("gradients are scaled down to it", low=0)
+
+
+@dataclass
+class CurriculumConfig:
+    """Which levels training draws, and when."""
+
+    name: str = key("the curriculum", choices=("dr",), fixed=True)
+
+
+@dataclass
+class ShiftsConfig:
+    """The changes of distribution that an evaluation goes through."""
+
+    names: list[str] = key("shifts, in the order of the table")
+
+
+@dataclass
+class TrackingConfig:
+    """Where numbers go besides the run directory."""
+
+    name: str = key("what takes the numbers", choices=("files", "wandb"), fixed=True)
+
+
+@dataclass
+class WandbConfig(TrackingConfig):
+    """Weights & Biases, beside the run directory."""
+
+    mode: str = key("where the run goes", choices=("online", "offline"))
+    project: str = key("wandb's project")
+    entity: str | None = key("wandb's user or team; null is its default")
+
+
+# --- commands -------------------------------------------------------------------------
+
+
+@dataclass
+class TrainSettings:
+    """How long, and on what."""
+
+    steps: float = key(
+        "environment steps of each seed", 2e6, low=1, whole=True, shown=True
+    )
+    levels: float | None = key(
+        "levels in all, the same throughout; null draws fresh ones for ever",
+        None,
+        low=1,
+        whole=True,
+        shown=True,
+    )
+    objectives: Any = key(
+        "weights in the reward, {cheese: 1, corner: 0.5}; null is the base one alone",
+        None,
+        shown=True,
+    )
+    chunk: int | None = key(
+        "updates between two draws of levels, and two chances to stop; null makes "
+        "chunks of about 65,000 steps",
+        None,
+        low=1,
+    )
+    save_seconds: float = key("time between checkpoints", 15.0, low=0)
+
+
+@dataclass
+class EvaluationSettings:
+    """How policies are tested."""
+
+    levels: int = key("levels of each shift", 512, low=1, shown=True)
+    seed: int = key("of the levels and of sampled actions", 1_000_000, low=0)
+    modes: list[str] = key("how actions are chosen", ["sampled"], choices=MODES)
+
+
+@dataclass
+class TrainConfig:
+    """`mesagym train`."""
+
+    env: EnvConfig = MISSING
+    split: SplitConfig = MISSING
+    agent: AgentConfig = MISSING
+    curriculum: CurriculumConfig = MISSING
+    shifts: ShiftsConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    seeds: Any = key("how many training seeds, or a list of them", 4, shown=True)
+    first_seed: int = key(
+        "the first one, where seeds is a number", 0, low=0, shown=True
+    )
+    train: TrainSettings = field(default_factory=TrainSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    run: str | None = key(
+        "run directory; null is runs/<env>-alpha-<α>-<agent>-<hash>", None, shown=True
+    )
+    name: str | None = key("what the run is called; null is its directory's name", None)
+    group: str | None = key("what the sweep is called; null makes a name", None)
+    device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
+
+
+@dataclass
+class DemoConfig(TrainConfig):
+    """`mesagym demo`: two trainings that differ by α, compared."""
+
+    alphas: list[float] = key("a run each; split.alpha is not used", shown=True)
+
+
+@dataclass
+class EvaluateConfig:
+    """`mesagym evaluate`."""
+
+    shifts: ShiftsConfig = MISSING
+    run: str = key("the run directory whose policies are tested", shown=True)
+    seeds: Any = key("which of its seeds, a list; null is all", None, shown=True)
+    levels: int = key("levels of each shift", 512, low=1, shown=True)
+    seed: int = key(
+        "of the levels and of sampled actions", 1_000_000, low=0, shown=True
+    )
+    modes: list[str] = key(
+        "how actions are chosen", ["sampled"], choices=MODES, shown=True
+    )
+    name: str | None = key(
+        "its folder under evaluations/; null makes one", None, shown=True
+    )
+    device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
+
+
+@dataclass
+class ReportConfig:
+    """`mesagym report`."""
+
+    run: Any = key("a run directory, or a list of them", shown=True)
+    out: str | None = key(
+        "the page; null is report.html in the run directory", None, shown=True
+    )
+    device: str = key("where policies are run for figures", "auto", choices=DEVICES)
+
+
+@dataclass
+class DoctorConfig:
+    """`mesagym doctor`."""
+
+    matrix: int = key(
+        "side of the matrices that are multiplied", 2048, low=16, shown=True
+    )
+    repeats: int = key("products that are timed", 9, low=1, shown=True)
+    device: str = key("where it runs", "auto", choices=DEVICES, shown=True)

@@ -1,0 +1,206 @@
+"""`mesagym train`: train, test, judge, and leave a run directory that says it all."""
+
+import contextlib
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mesagym.cli import device
+from mesagym.cli.assess import (
+    VERDICT_SHIFTS,
+    assess,
+    pools_for,
+    summary_of,
+    verdict_of,
+)
+from mesagym.cli.build import Plan, plan
+from mesagym.cli.commands import FAILED, STOPPED, say
+from mesagym.cli.naming import identity, run_directory, run_name
+from mesagym.cli.saved import save
+from mesagym.cli.schema import TrainConfig, WandbConfig
+from mesagym.errors import UserError
+from mesagym.evals.shifts import choose_shifts
+from mesagym.tracking import (
+    ConsoleSink,
+    FileSink,
+    MultiSink,
+    RunDirectory,
+    RunInfo,
+    Sink,
+    WandbSink,
+    environment_facts,
+)
+from mesagym.tracking.console import short
+from mesagym.tracking.tables import as_table
+from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
+
+
+def run(config: TrainConfig) -> int:
+    """Train, test and report, then print what was learned; return the exit code."""
+    from mesagym.report.terminal import show_results
+    from mesagym.report.view import load_run
+
+    code = carry_through(config)
+    if code == 0:
+        path = run_directory(config)
+        show_results([load_run(path, mode=config.evaluation.modes[0])])
+        print(f"Run: {path}\nReport: {path / 'report.html'}")
+    return code
+
+
+def carry_through(config: TrainConfig) -> int:
+    """Bring a run to its end, from wherever it stands; return the exit code.
+
+    Raises:
+        UserError: before anything is compiled or written, a configuration that
+            cannot be; later, what stands in the way of writing.
+    """
+    device.use(config.device)
+    planned = plan(config)
+    chosen = choose_shifts(planned.program.env, config.shifts.names)
+    shifts = [each.name for each in chosen]
+    if missing := [name for name in VERDICT_SHIFTS if name not in shifts]:
+        raise UserError(
+            f"shifts.names: the verdict rests on '{missing[0]}'; add it (`mesagym "
+            "evaluate` tests under any shifts)"
+        )
+    path = run_directory(config)
+    with RunDirectory.open(
+        path,
+        dataclasses.asdict(config),
+        manifest=_facts(config, planned),
+        identity=identity(config),
+    ) as directory:
+        if directory.completed:
+            say(f"'{path}' is complete already")
+            return 0
+        with _sinks(config, directory) as sinks:
+            trained, stop = _train(config, planned, directory, sinks)
+            if stop.name is not None:
+                steps = trained.updates * planned.program.shape.steps_per_update
+                say(
+                    f"stopped by {stop.name} after {short(steps)} steps a seed, saved "
+                    f"in '{path}'; the same command goes on from there"
+                )
+                return STOPPED[stop.name]
+            return _conclude(config, planned, directory, sinks, trained)
+
+
+def _facts(config: TrainConfig, planned: Plan) -> dict[str, Any]:
+    import jax
+
+    return {
+        **environment_facts(),
+        "seeds": config.seeds,
+        "device": device.described(jax.devices()),
+        "dynamics_version": planned.program.env.dynamics_version,
+    }
+
+
+@contextlib.contextmanager
+def _sinks(config: TrainConfig, directory: RunDirectory) -> Any:
+    beside: list[Sink] = [ConsoleSink()]
+    if isinstance(config.tracking, WandbConfig):
+        beside.append(
+            WandbSink(
+                directory.path,
+                project=config.tracking.project,
+                mode=config.tracking.mode,
+                entity=config.tracking.entity,
+                run_id=directory.id,
+                say=say,
+            )
+        )
+    sinks = MultiSink([FileSink(directory)], beside, warn=say)
+    with contextlib.closing(sinks):
+        yield sinks
+
+
+def _train(
+    config: TrainConfig, planned: Plan, directory: RunDirectory, sinks: MultiSink
+) -> tuple[Trained, StopSignal]:
+    """Train from the newest checkpoint to the end, or until a signal."""
+    program = planned.program
+    per_update = program.shape.steps_per_update
+    checkpoint = directory.load_checkpoint(warn=say)
+    done = 0 if checkpoint is None else checkpoint.step
+    directory.drop_metrics_after(-1 if checkpoint is None else done)
+    sinks.start(
+        RunInfo(
+            name=run_name(config),
+            total_env_steps=program.total_updates * per_update,
+            seeds=tuple(config.seeds),
+            objective_names=program.env.objective_names,
+            done_env_steps=done * per_update,
+            config=dataclasses.asdict(config),
+            group=config.group,
+        )
+    )
+    seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
+    say(
+        f"{config.env.name} {program.env.height}x{program.env.width}, α = "
+        f"{config.split.alpha:g}, {config.agent.name}, {seeds} x "
+        f"{short(program.total_updates * per_update)} steps in '{directory.path}'"
+        + (f", going on from {short(done * per_update)}" if done else "")
+    )
+
+    def log(rows: Rows) -> None:
+        sinks.log(rows, step=int(np.max(rows["update"])))
+
+    def keep(updates: int, arrays: Rows) -> None:
+        directory.save_checkpoint(updates, arrays, {"updates": updates})
+
+    with StopSignal().caught() as stop:
+        trained = train(
+            program,
+            planned.cells,
+            Hooks(log, keep, say),
+            resume=None if checkpoint is None else checkpoint.arrays,
+            save_seconds=config.train.save_seconds,
+            stop=stop,
+        )
+    return trained, stop
+
+
+def _conclude(
+    config: TrainConfig,
+    planned: Plan,
+    directory: RunDirectory,
+    sinks: MultiSink,
+    result: Trained,
+) -> int:
+    """Save the policies, test them, draw, and last of all call the run complete."""
+    import jax
+
+    from mesagym.cli import pictures
+
+    alive = np.flatnonzero(result.alive)
+    if not alive.size:
+        say("every seed lost its loss; lower agent.learning_rate, in another directory")
+        return FAILED
+    survivors = tuple(config.seeds[k] for k in alive)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf)[alive], result.params)
+    trained = planned.trained(params, survivors)
+    save(directory, trained)
+    tested = config.evaluation
+    say(f"testing on {tested.levels} levels of each shift")
+    pools = pools_for(trained, config.shifts.names, tested.levels, tested.seed, say)
+    assessment = assess(trained, pools, tested.seed, tested.modes)
+    verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
+    outcomes = as_table(assessment.outcomes)
+    directory.write_outcomes(outcomes)
+    say("drawing")
+    view = pictures.complete(directory, pools)
+    pictures.write_page(directory, view)
+    per_update = planned.program.shape.steps_per_update
+    summary = {
+        **summary_of(verdict, planned.program.env.objective_names),
+        "alpha": config.split.alpha,
+        "seeds": config.seeds,
+        "stopped_seeds": sorted(set(config.seeds) - set(survivors)),
+        "env_steps": result.updates * per_update,
+    }
+    films = sorted(directory.films.glob("*.gif"))
+    sinks.finish(summary, outcomes, films)
+    return 0
