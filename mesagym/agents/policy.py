@@ -1,0 +1,311 @@
+"""The protocol of everything that acts, and the plain policies that keep it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from mesagym.agents.distributions import Categorical
+from mesagym.agents.networks import Network, activation_shapes, init_params, no_tap
+from mesagym.errors import UserError, nearest
+
+Observations = Shaped[Array, "batch ..."]
+Flags = Bool[Array, " batch"]
+Actions = Int[Array, " batch"]
+Intervention = Callable[[jax.Array], jax.Array]
+"""From an activation [batch, ...] to the one to put in its place, of equal shape."""
+
+
+@struct.dataclass
+class Record:
+    """What a policy thought besides the action it chose."""
+
+    logits: Any  # float32[n, A]
+    value: Any  # float32[n], 0 from policies that have no estimate
+    captured: Any  # dict of activations [n, ...] by name, as asked for
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Anything that chooses actions for a batch of n episodes.
+
+    Policies are hashable and equal by what a program is compiled for; weights are
+    passed in as ``params``.
+    """
+
+    def init_carry(self, n: int) -> Any:
+        """Return what is remembered before the first step; leaves [n, ...]."""
+        ...
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Choose an action for each episode.
+
+        Args:
+            params: weights, ``()`` where there are none.
+            carry: of the step before, or `init_carry`'s.
+            obs: observations [n, ...].
+            key: randomness of the choice.
+            reset: where ``obs`` is an episode's first; what was carried there is
+                forgotten.
+            state: the environments', leaves [n, ...]. Only scripted policies read it.
+            capture: names of activations to return.
+            intervene: names of activations and what replaces each. Captured are the
+                replaced ones.
+
+        Returns:
+            ``(action, carry, record)``; actions are int32.
+
+        Raises:
+            UserError: a name that the policy has no activation for, or an activation
+                replaced by one of another shape.
+        """
+        ...
+
+
+def fresh_where_reset(carry: Any, fresh: Any, reset: Flags) -> Any:
+    """Return ``carry`` with the rows that reset taken from ``fresh``."""
+
+    def choose(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(reset.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, fresh, carry)
+
+
+# ------------------------------------------------------------------------- networks
+
+
+class _Tapped:
+    """Reads and replaces the named activations of one run of a network."""
+
+    def __init__(
+        self, capture: Sequence[str], intervene: Mapping[str, Intervention] | None
+    ) -> None:
+        self.capture = (capture,) if isinstance(capture, str) else tuple(capture)
+        self.intervene = dict(intervene or {})
+        self.names: list[str] = []
+        self.captured: dict[str, jax.Array] = {}
+
+    def __call__(self, name: str, x: jax.Array) -> jax.Array:
+        self.names.append(name)
+        if name in self.intervene:
+            replaced = jnp.asarray(self.intervene[name](x))
+            if replaced.shape != x.shape:
+                raise UserError(
+                    f"intervene: '{name}' of shape {x.shape} was replaced by one of "
+                    f"shape {replaced.shape}; an intervention keeps the shape"
+                )
+            x = replaced.astype(x.dtype)
+        if name in self.capture:
+            self.captured[name] = x
+        return x
+
+    def check(self) -> None:
+        """Refuse names that the network turned out not to have."""
+        for argument, names in ("capture", self.capture), ("intervene", self.intervene):
+            for name in names:
+                _refuse_unknown(argument, name, self.names)
+
+
+def _refuse_unknown(argument: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        hint = nearest(name, known) if known else " It has none."
+        raise UserError(f"{argument}: the policy has no activation '{name}'.{hint}")
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """A network that samples its actions, or takes the likeliest one (``greedy``)."""
+
+    network: Network
+    greedy: bool = False
+
+    def init(self, key: jax.Array, obs: Observations) -> Any:
+        """Return fresh weights for observations shaped like a batch of them."""
+        return init_params(self.network, key, obs)
+
+    def init_carry(self, n: int) -> Any:
+        """Return the network's carry before the first step."""
+        return self.network.initial_carry(n)
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Choose actions, see `Policy.act`. The state is not looked at."""
+        tap = _Tapped(capture, intervene)
+        logits, value, carry = self._run(params, carry, obs, reset, tap)
+        tap.check()
+        choice = Categorical(logits)
+        action = choice.mode() if self.greedy else choice.sample(key)
+        return action, carry, Record(logits, value, tap.captured)
+
+    def evaluate(
+        self,
+        params: Any,
+        obs: Observations,
+        carry: Any = None,
+        reset: Flags | None = None,
+    ) -> tuple[Float[Array, "batch action"], Float[Array, " batch"]]:
+        """Return logits and values, and choose nothing.
+
+        Args:
+            params: weights.
+            obs: observations [n, ...].
+            carry: of the step before; where not given, every episode starts here.
+            reset: where ``obs`` is an episode's first; where not given, nowhere.
+        """
+        n = obs.shape[0]
+        if carry is None:
+            carry, reset = self.init_carry(n), jnp.ones(n, dtype=bool)
+        elif reset is None:
+            reset = jnp.zeros(n, dtype=bool)
+        return self._run(params, carry, obs, reset, no_tap)[:2]
+
+    def _run(
+        self, params: Any, carry: Any, obs: jax.Array, reset: jax.Array, tap: Any
+    ) -> tuple[jax.Array, jax.Array, Any]:
+        carry = fresh_where_reset(carry, self.init_carry(obs.shape[0]), reset)
+        return self.network.apply(params, obs, carry, reset, tap)  # type: ignore[return-value]
+
+
+def activation_names(network: Network, obs_shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the names that `capture` and `intervene` accept, from input to value.
+
+    Args:
+        network: the network.
+        obs_shape: of one observation.
+    """
+    return tuple(activation_shapes(network, obs_shape))
+
+
+# ------------------------------------------------------------------ without weights
+
+
+def _refuse_taps(
+    capture: Sequence[str], intervene: Mapping[str, Intervention] | None
+) -> None:
+    tap = _Tapped(capture, intervene)
+    tap.check()
+
+
+@dataclass(frozen=True)
+class RandomPolicy:
+    """Every action alike, whatever is observed."""
+
+    num_actions: int
+
+    def init_carry(self, n: int) -> Any:
+        """Return nothing."""
+        return ()
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Draw actions, see `Policy.act`."""
+        _refuse_taps(capture, intervene)
+        n = obs.shape[0]
+        action = jax.random.randint(key, (n,), 0, self.num_actions, jnp.int32)
+        record = Record(jnp.zeros((n, self.num_actions)), jnp.zeros(n), {})
+        return action, carry, record
+
+
+IMPOSSIBLE = -1e9
+"""Logit of an action that a scripted policy never takes; finite, so entropies are."""
+
+
+@dataclass(frozen=True)
+class OraclePolicy:
+    """Acts as one objective's own expert, which sees the level.
+
+    The environment provides ``guide(level, objective)``, whatever its expert needs to
+    know of a level (steps to go from every tile, say), and ``guided_action(guide,
+    state)``. Guides are carried, and made anew where an episode starts.
+    """
+
+    env: Any
+    objective_index: int
+
+    def __post_init__(self) -> None:
+        names = self.env.own_objectives
+        if not 0 <= self.objective_index < len(names):
+            raise UserError(
+                f"oracle: objective {self.objective_index} has no expert; "
+                f"0 to {len(names) - 1} are {', '.join(names)}"
+            )
+
+    def init_carry(self, n: int) -> Any:
+        """Return empty guides: leaves [n, ...] of zeros."""
+
+        def guides() -> Any:
+            return self._guides(self.env.sample_levels(jax.random.key(0), n))
+
+        return jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(guides)
+        )
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Take the expert's actions, see `Policy.act`.
+
+        Raises:
+            UserError: no state, or a named activation asked for.
+        """
+        _refuse_taps(capture, intervene)
+        if state is None:
+            raise UserError("oracle: it reads the state; pass state= to act")
+        carry = jax.lax.cond(
+            reset.any(),
+            lambda: fresh_where_reset(carry, self._guides(state.level), reset),
+            lambda: carry,
+        )
+        action = jax.vmap(self.env.guided_action)(carry, state).astype(jnp.int32)
+        chosen = jax.nn.one_hot(action, self.env.num_actions, dtype=bool)
+        logits = jnp.where(chosen, 0.0, IMPOSSIBLE)
+        return action, carry, Record(logits, jnp.zeros(action.shape[0]), {})
+
+    def _guides(self, levels: Any) -> Any:
+        return jax.vmap(lambda level: self.env.guide(level, self.objective_index))(
+            levels
+        )
