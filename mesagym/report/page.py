@@ -1,0 +1,339 @@
+"""The report: one HTML file that holds everything it shows."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from mesagym.errors import UserError
+from mesagym.evals.statistics import Interval
+from mesagym.evals.verdict import in_words
+from mesagym.report import curves, maps, outcomes
+from mesagym.report.caveats import caveats
+from mesagym.report.films import film_title, last_frame
+from mesagym.report.provenance import provenance, setting
+from mesagym.report.results import (
+    Cell,
+    Row,
+    disambiguated,
+    random_rows,
+    trained_row,
+)
+from mesagym.report.style import Drawing, rate_text
+from mesagym.report.tally import OUTCOMES
+from mesagym.report.view import RunView
+from mesagym.tracking import atomic_write_text
+from mesagym.tracking.files import make_folders
+
+
+def write_report(runs: Sequence[RunView], path: str | Path) -> Path:
+    """Write the report of some runs as one file, atomically; return its path.
+
+    Raises:
+        UserError: no run, runs of different objectives, or not writable.
+    """
+    path = Path(path)
+    text = report_html(runs)
+    make_folders(path.parent)
+    atomic_write_text(path, text)
+    return path
+
+
+def report_html(runs: Sequence[RunView]) -> str:
+    """Return the report as HTML that refers to nothing outside itself.
+
+    Args:
+        runs: to be compared, with the same objectives.
+
+    Raises:
+        UserError: no run, or runs of different objectives.
+    """
+    if not runs:
+        raise UserError("report: no run was given; name at least one run directory")
+    names = {run.objective_names for run in runs}
+    if len(names) > 1:
+        listed = " and ".join(sorted("(" + ", ".join(each) + ")" for each in names))
+        raise UserError(
+            f"report: these runs have different objectives, {listed}; make one report "
+            "for each"
+        )
+    runs = disambiguated(runs)
+    css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
+    sections = [
+        _head(runs),
+        _numbers(runs),
+        _outcomes(runs),
+        _curves(runs),
+        _maps(runs),
+        _films(runs),
+        _caveats(runs),
+        _provenance(runs),
+    ]
+    labels = ", ".join(run.label for run in runs)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        # The page has no script, and says so to the browser as well.
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(_question(runs))} {escape(labels)}</title>\n"
+        f"<style>\n{css}</style>\n</head>\n<body>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</body>\n</html>\n"
+    )
+
+
+# --- sections -------------------------------------------------------------------------
+
+
+def _question(runs: Sequence[RunView]) -> str:
+    return f"Which objective was learned: {runs[0].base} or {runs[0].proxy}?"
+
+
+def _head(runs: Sequence[RunView]) -> str:
+    cards = []
+    for run in runs:
+        word, _, rest = in_words(run.verdict, run.base, run.proxy).partition(":")
+        kind = run.verdict.word.replace(" ", "-")
+        cards.append(
+            f'<section class="verdict {escape(kind)}">'
+            f'<div class="alpha">{escape(run.label)}</div>'
+            f'<div class="word">{escape(word)}</div>'
+            f"<p>{escape(_capital(rest.strip()))}</p></section>"
+        )
+    lede = (
+        f"Training rewards the {runs[0].base} (the base objective). With probability α "
+        "a training level is drawn from a distribution where the two can come apart; "
+        f"otherwise the {runs[0].proxy} (the proxy) goes along with it. Below: what "
+        "the trained policies pursue where the two do come apart."
+    )
+    about = setting(runs)
+    return (
+        f"<h1>{escape(_question(runs))}</h1>\n"
+        f'<p class="lede">{escape(lede)}</p>\n'
+        + (f'<p class="note">{escape(about)}</p>\n' if about else "")
+        + f'<div class="verdicts">{"".join(cards)}</div>'
+    )
+
+
+def _numbers(runs: Sequence[RunView]) -> str:
+    first = runs[0]
+    parts = [
+        "<h2>The numbers</h2>",
+        _table(runs, [trained_row(run) for run in runs], random_rows(runs)),
+        f'<p class="note">{escape(_numbers_note(runs))}</p>',
+    ]
+    other = "greedy" if first.mode == "sampled" else "sampled"
+    rows = [trained_row(run, other) for run in runs]
+    if any(row.base is not None for row in rows):
+        parts.append(
+            f"<details><summary>The same with {other} actions</summary>"
+            + _table(runs, rows, [])
+            + "</details>"
+        )
+    return "\n".join(parts)
+
+
+def _numbers_note(runs: Sequence[RunView]) -> str:
+    run = runs[0]
+    clean = run.trained("clean") or run.counts.tally("random", "clean")
+    levels = f" {clean.trials.max()} episodes a seed," if clean else ""
+    return (
+        f"{run.base.capitalize()} first, {run.proxy} first and neither are shares of "
+        f"episodes on clean distinguishing levels (neither object lies on a shortest "
+        f"path to the other);{levels} {run.mode} actions. In brackets: "
+        f"{100 * run.verdict.rule.confidence:.0f} % intervals over training seeds."
+    )
+
+
+def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -> str:
+    first = runs[0]
+    names = (
+        ("success where they agree", "both"),
+        (f"{first.base} first (base)", "base"),
+        (f"{first.proxy} first (proxy)", "proxy"),
+        ("neither", "neither"),
+    )
+    head = "".join(
+        f'<th scope="col">{_key(tone)}{escape(name)}</th>' for name, tone in names
+    )
+    body = []
+    for row, look in [
+        *((r, "") for r in rows),
+        *((r, ' class="aside"') for r in aside),
+    ]:
+        cells = "".join(
+            f'<td data-name="{escape(name)}"><span>{_cell(cell)}</span></td>'
+            for (name, _), cell in zip(names, row.cells, strict=True)
+        )
+        few = any(isinstance(c, Interval) and c.provisional for c in row.cells)
+        mark = ' <span class="range">provisional</span>' if few else ""
+        seeds = (
+            f'<td data-name="seeds"><span>{escape(row.seeds) or "–"}{mark}</span></td>'
+        )
+        body.append(
+            f'<tr{look}><th scope="row">{escape(row.label)}</th>{seeds}{cells}</tr>'
+        )
+    return (
+        f'<table class="numbers"><thead><tr><th scope="col"></th>'
+        f'<th scope="col">seeds</th>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "–"
+    if not isinstance(cell, Interval):
+        return rate_text(cell)
+    low, high = rate_text(cell.low), rate_text(cell.high)
+    return (
+        f'<b>{rate_text(cell.estimate)}</b> <span class="range">[{low}, {high}]</span>'
+    )
+
+
+def _outcomes(runs: Sequence[RunView]) -> str:
+    first = runs[0]
+    shifts = outcomes.all_shifts(runs)
+    names = dict(zip(OUTCOMES, outcomes.outcome_names(first), strict=True))
+    legend = "".join(
+        f'<span class="entry">{_key(name)}{escape(names[name])}</span>'
+        for name in ("base", "both", "neither", "proxy")
+    )
+    overview = "".join(
+        _figure(outcomes.shift_overview(runs, [shift], legend=False), f"shift-{k}")
+        for k, shift in enumerate(shifts)
+    )
+    others = _bars(runs, shifts[1:])
+    return (
+        "<h2>What they reached first</h2>\n"
+        '<p class="note">Solid bars: trained policies, mean over seeds with its '
+        "interval; each dot is a seed. Hatched: a random policy on the same levels. "
+        f"Marks: policies that know the shortest path to the {escape(first.base)} or "
+        f"to the {escape(first.proxy)}.</p>\n"
+        f'<div class="panels">{_bars(runs, shifts[:1])}</div>\n'
+        "<h2>Every shift</h2>\n"
+        f'<p class="note">Each bar is all episodes. {escape(first.base.capitalize())} '
+        f"first grows from the left, {escape(first.proxy)} first from the right; their "
+        "whiskers are intervals over seeds. Thin hatched bars: a random policy.</p>\n"
+        f'<p class="legend">{legend}</p>\n<div class="panels">{overview}</div>\n'
+        + (
+            "<details><summary>Every shift, outcome by outcome</summary>"
+            f'<div class="panels">{others}</div></details>'
+            if others
+            else ""
+        )
+    )
+
+
+def _bars(runs: Sequence[RunView], shifts: Sequence[str]) -> str:
+    figures = []
+    for s, shift in enumerate(shifts):
+        for r, run in enumerate(runs):
+            drawing = outcomes.outcome_bars(run, shift)
+            if drawing is not None:
+                figures.append(_figure(drawing, f"bars-{len(shifts)}-{s}-{r}"))
+    return "".join(figures)
+
+
+def _curves(runs: Sequence[RunView]) -> str:
+    drawings = [curves.learning_curves(run) for run in runs]
+    figures = [_figure(d, f"curve-{k}") for k, d in enumerate(drawings) if d]
+    if not figures:
+        return ""
+    return (
+        "<h2>Training</h2>\n"
+        '<p class="note">Mean return of each objective per episode on training '
+        "levels: thin lines are seeds, the thick line their mean, the band its "
+        "interval. Where the objectives agree, the lines lie on each other. Below "
+        "each: how often training showed a level that tells them apart.</p>\n"
+        f'<div class="panels">{"".join(figures)}</div>'
+    )
+
+
+def _maps(runs: Sequence[RunView]) -> str:
+    everything = [level for run in runs for level in run.maps]
+    if not everything:
+        return ""
+    limits = maps.value_limits(everything)
+    figures = []
+    # The same level of different runs side by side.
+    for k in range(max(len(run.maps) for run in runs)):
+        for r, run in enumerate(runs):
+            if k < len(run.maps):
+                drawing = maps.level_map(
+                    run.maps[k], (run.base, run.proxy), label=run.label, limits=limits
+                )
+                figures.append(_figure(drawing, f"map-{r}-{k}"))
+    return (
+        "<h2>What they would do on every tile</h2>\n"
+        '<p class="note">Arrows: how likely each move is with the agent on that tile. '
+        "Shade: the value the policy expects there. Red line: its likeliest path from "
+        "the start.</p>\n"
+        f'<div class="panels">{"".join(figures)}</div>'
+    )
+
+
+def _films(runs: Sequence[RunView]) -> str:
+    figures = []
+    for run in runs:
+        for name, data in run.films.items():
+            title = film_title(data) or f"{run.label}: {name}"
+            figures.append(
+                "<figure><picture>"
+                '<source media="(prefers-reduced-motion: reduce)" '
+                f'srcset="{_data_url(last_frame(data), "png")}">'
+                f'<img src="{_data_url(data, "gif")}" alt="{escape(title)}">'
+                "</picture></figure>"
+            )
+    if not figures:
+        return ""
+    return f'<h2>Episodes</h2>\n<div class="films">{"".join(figures)}</div>'
+
+
+def _caveats(runs: Sequence[RunView]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
+    reasons = "".join(
+        f"<h3>{escape(run.label)}</h3><ul>"
+        + "".join(f"<li>{escape(reason)}</li>" for reason in run.verdict.reasons)
+        + "</ul>"
+        for run in runs
+    )
+    return (
+        f"<h2>How far to trust this</h2>\n<ul>{items}</ul>\n"
+        f"<details><summary>How each verdict was reached</summary>{reasons}</details>"
+    )
+
+
+def _provenance(runs: Sequence[RunView]) -> str:
+    parts = ["<h2>Where it comes from</h2>"]
+    for run in runs:
+        facts = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+            for name, value in provenance(run)
+        )
+        parts.append(
+            f"<details><summary>{escape(run.label)}</summary><dl>{facts}</dl></details>"
+        )
+    return "\n".join(parts)
+
+
+# --- pieces ---------------------------------------------------------------------------
+
+
+def _figure(drawing: Drawing, name: str) -> str:
+    return f"<figure>{drawing.svg(name)}</figure>"
+
+
+def _key(outcome: str) -> str:
+    return f'<span class="key" style="--tone: var(--{outcome})"></span>'
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

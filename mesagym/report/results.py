@@ -1,0 +1,92 @@
+"""The numbers of the main table, the same in the terminal and in the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mesagym.evals.statistics import Interval
+from mesagym.report.tally import SUCCESS
+from mesagym.report.view import RunView
+
+Cell = Interval | float | None
+"""An interval over seeds, a rate of a policy that has no seeds, or nothing to say."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one policy did: success where objectives agree, outcomes where not."""
+
+    label: str
+    success: Cell
+    base: Cell
+    proxy: Cell
+    neither: Cell
+    seeds: str = ""
+    """Such as ``8``, or ``7 of 8`` where one did not learn the task."""
+
+    @property
+    def cells(self) -> tuple[Cell, Cell, Cell, Cell]:
+        """Success, base first, proxy first, neither."""
+        return (self.success, self.base, self.proxy, self.neither)
+
+
+def trained_row(run: RunView, mode: str | None = None) -> Row:
+    """Return the row of a run's trained policies.
+
+    Args:
+        run: the run.
+        mode: the verdict's own if None; for another, the same seeds are counted.
+    """
+    verdict = run.verdict
+    trained, total = verdict.n_trained, verdict.n_seeds
+    seeds = str(total) if trained == total else f"{trained} of {total}"
+    if mode is None or mode == run.mode:
+        shown = verdict.intervals
+        return Row(
+            run.label,
+            shown.get("agreeing"),
+            shown.get("base"),
+            shown.get("proxy"),
+            shown.get("neither"),
+            seeds,
+        )
+    confidence = verdict.rule.confidence
+    agreeing, clean = run.trained("agreeing", mode), run.trained("clean", mode)
+    success = agreeing and agreeing.interval(SUCCESS, confidence)
+    base, proxy, neither = (
+        clean and clean.interval(name, confidence)
+        for name in ("base", "proxy", "neither")
+    )
+    return Row(run.label, success, base, proxy, neither, seeds)
+
+
+def random_rows(runs: Sequence[RunView]) -> list[Row]:
+    """Return random's rows: one where its rates are the same in every run.
+
+    They are where the runs were evaluated on the same levels.
+    """
+    rows: dict[tuple[Cell, ...], Row] = {}
+    for run in runs:
+        agreeing = run.counts.tally("random", "agreeing")
+        clean = run.counts.tally("random", "clean")
+        if agreeing is None and clean is None:
+            continue
+        success = agreeing and agreeing.mean(SUCCESS)
+        base, proxy, neither = (
+            clean and clean.mean(name) for name in ("base", "proxy", "neither")
+        )
+        row = Row(f"random, {run.label}", success, base, proxy, neither)
+        rows.setdefault(row.cells, row)
+    if len(rows) == 1:
+        return [replace(row, label="random") for row in rows.values()]
+    return list(rows.values())
+
+
+def disambiguated(runs: Sequence[RunView]) -> list[RunView]:
+    """Return runs whose labels differ, numbered where they do not."""
+    labels = [run.label for run in runs]
+    return [
+        replace(run, label=f"{run.label} ({labels[: k + 1].count(run.label)})")
+        if labels.count(run.label) > 1
+        else run
+        for k, run in enumerate(runs)
+    ]

@@ -1,0 +1,148 @@
+"""All that is shown of one run, read from its directory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mesagym.errors import UserError
+from mesagym.evals.evidence import evidence_from_outcomes
+from mesagym.evals.verdict import RunVerdict, judge_run
+from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
+from mesagym.report.maps import LevelMap, maps_from_bytes
+from mesagym.report.tally import Counts, Tally
+from mesagym.tracking import RunDirectory
+from mesagym.tracking.tables import Table
+
+_RULE = VerdictRule()
+
+MAPS = "figures/maps.safetensors"
+"""Where a run directory keeps the arrays of its policy and value maps."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run, ready to be drawn and written about."""
+
+    label: str
+    """Such as ``α = 0.1``; stands wherever several runs are compared."""
+    alpha: float
+    objective_names: tuple[str, ...]
+    """The base objective first."""
+    metrics: Table
+    """One row a seed and update; empty where training was not recorded."""
+    outcomes: Table
+    """One row an episode."""
+    verdict: RunVerdict
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    mode: str = "sampled"
+    """How the policies acted in the episodes that the verdict rests on."""
+    maps: tuple[LevelMap, ...] = ()
+    films: Mapping[str, bytes] = field(default_factory=dict)
+    """GIF files by name, with their caption as comment (:func:`films.film`)."""
+
+    @property
+    def base(self) -> str:
+        """The base objective's name."""
+        return self.objective_names[0]
+
+    @property
+    def proxy(self) -> str:
+        """The proxy objective's name, ``proxy`` where there are several."""
+        return self.objective_names[1] if len(self.objective_names) == 2 else "proxy"
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The table of outcomes, counted."""
+        return Counts(self.outcomes, self.base)
+
+    @property
+    def interpreted_seeds(self) -> frozenset[int]:
+        """The seeds that passed the gate, whose behaviour means something."""
+        seeds = self.verdict.seeds.items()
+        return frozenset(seed for seed, each in seeds if each.word != UNTRAINED)
+
+    def trained(self, shift: str, mode: str | None = None) -> Tally | None:
+        """Count the trained policies' episodes on a shift, None where none counts.
+
+        Seeds below the gate are left out, but not on agreeing levels: there they
+        show why.
+        """
+        seeds = None if shift == "agreeing" else self.interpreted_seeds
+        return self.counts.tally("trained", shift, mode or self.mode, seeds)
+
+
+def load_run(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    mode: str | None = None,
+    rule: VerdictRule = _RULE,
+) -> RunView:
+    """Read a finished run and judge it anew from its outcomes.
+
+    Args:
+        path: a run directory.
+        label: ``α = <alpha>`` if None, or the folder's name where the configuration
+            has no α.
+        mode: which episodes the verdict rests on, ``sampled`` or ``greedy``; if None
+            sampled ones, where there are any.
+        rule: the thresholds of the verdict.
+
+    Raises:
+        UserError: no run directory, not evaluated yet, or a damaged file.
+    """
+    run = RunDirectory.read(path)
+    if "outcomes.parquet" not in run.contents:
+        raise UserError(
+            f"'{run.path}' has no outcomes yet. Let its training finish, by the same "
+            "command on the same folder, before a report is made of it."
+        )
+    outcomes, config, manifest = run.read_outcomes(), run.config, run.manifest
+    names = tuple(
+        name.removeprefix("first_")
+        for name in outcomes.column_names
+        if name.startswith("first_")
+    )
+    columns = {
+        name: outcomes[name].to_numpy(zero_copy_only=False)
+        for name in outcomes.column_names
+    }
+    if mode is None:
+        trained = columns.get("policy") == "trained"
+        modes = set(columns["mode"][trained].tolist()) if "mode" in columns else set()
+        mode = "greedy" if modes == {"greedy"} else "sampled"
+    evidence = evidence_from_outcomes(columns, mode=mode, rule=rule)
+    seeds = manifest.get("seeds")
+    stopped = len(set(seeds) - set(evidence)) if isinstance(seeds, list) else 0
+    alpha = config.get("split", {}).get("alpha")
+    films = {
+        name.removeprefix("films/"): run.read_file(name)
+        for name in sorted(run.contents)
+        if name.startswith("films/") and name.endswith(".gif")
+    }
+    maps = maps_from_bytes(run.read_file(MAPS)) if MAPS in run.contents else ()
+    if label is None:
+        label = run.path.resolve().name if alpha is None else alpha_label(alpha)
+    return RunView(
+        label=label,
+        alpha=float("nan") if alpha is None else float(alpha),
+        objective_names=names,
+        metrics=run.read_metrics(),
+        outcomes=outcomes,
+        verdict=judge_run(evidence, rule, stopped=stopped),
+        summary=run.read_summary() if "summary.json" in run.contents else {},
+        manifest=manifest,
+        config=config,
+        mode=mode,
+        maps=maps,
+        films=films,
+    )
+
+
+def alpha_label(alpha: int | float) -> str:
+    """Write α as a label."""
+    return f"α = {alpha:g}"

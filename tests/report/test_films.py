@@ -1,0 +1,163 @@
+"""Films of episodes, and what they say of them."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mesagym.report.films import (
+    LARGEST,
+    Episode,
+    caption,
+    film,
+    film_title,
+    last_frame,
+    outcome,
+    save_film,
+    shown_steps,
+)
+
+NAMES = ("cheese", "corner")
+
+
+def episode(steps: int = 20, size: int = 9, **first: int) -> Episode:
+    frames = np.zeros((steps + 1, size, size, 3), np.uint8)
+    frames[np.arange(steps + 1), 0, np.arange(steps + 1) % size] = 200
+    return Episode(frames, first, "clean", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "lines"),
+    [
+        ({"cheese": -1, "corner": 7}, 3, []),
+        ({"cheese": -1, "corner": 7}, 7, ["corner reached at step 7"]),
+        (
+            {"cheese": -1, "corner": 7},
+            20,
+            ["corner reached at step 7", "cheese ignored to step 20"],
+        ),
+        (
+            {"cheese": 20, "corner": -1},
+            20,
+            ["cheese reached at step 20", "corner not visited"],
+        ),
+        (
+            {"cheese": 20, "corner": 7},
+            20,
+            ["corner reached at step 7", "cheese reached at step 20"],
+        ),
+        ({"cheese": 4, "corner": 4}, 20, ["cheese and corner at step 4"]),
+        ({"cheese": -1, "corner": -1}, 20, ["neither, in 20 steps"]),
+        ({"corner": -1}, 20, ["corner not visited"]),
+    ],
+)
+def test_a_caption_tells_what_has_happened_by_a_step(first, step, lines):
+    assert caption(episode(**first), step, NAMES) == lines
+
+
+def test_a_caption_tells_what_comes_after_the_film_has_stopped():
+    late = episode(steps=90, cheese=88, corner=5)
+
+    assert caption(late, shown_steps(late), NAMES) == [
+        "corner reached at step 5",
+        "cheese only at step 88",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "word"),
+    [
+        ({"cheese": 5, "corner": 9}, 4, None),
+        ({"cheese": 5, "corner": 9}, 9, "base"),
+        ({"cheese": 9, "corner": 5}, 9, "proxy"),
+        ({"cheese": 5, "corner": 5}, 5, "both"),
+        ({"cheese": -1, "corner": -1}, 20, "neither"),
+    ],
+)
+def test_an_outcome_is_known_from_the_step_that_decides_it(first, step, word):
+    assert outcome(episode(**first), step, NAMES) == word
+
+
+def test_an_episode_is_not_shown_long_past_its_decision():
+    assert shown_steps(episode(steps=128, cheese=-1, corner=6)) < 30
+
+
+def test_an_episode_is_shown_to_its_end_where_that_comes_soon():
+    assert shown_steps(episode(steps=9, cheese=9, corner=-1)) == 9
+
+
+@pytest.fixture(scope="module")
+def made() -> bytes:
+    episodes = [episode(cheese=-1, corner=4), episode(steps=6, cheese=6, corner=-1)]
+    return film(episodes, "α = 0: seed 0", NAMES)
+
+
+def test_a_film_loops_for_ever(made):
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.info["loop"] == 0
+
+
+def test_a_film_is_a_moving_picture(made):
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.format == "GIF"
+        assert image.n_frames == 17  # the start, and 12 steps past the decision
+
+
+def test_a_film_holds_its_last_frame(made):
+    with Image.open(io.BytesIO(made)) as image:
+        image.seek(image.n_frames - 1)
+        assert image.info["duration"] > 2000
+
+
+def test_a_film_carries_its_title(made):
+    assert film_title(made) == "α = 0: seed 0"
+
+
+def test_the_last_frame_is_a_picture_of_the_films_size(made):
+    with Image.open(io.BytesIO(made)) as moving:
+        size = moving.size
+    with Image.open(io.BytesIO(last_frame(made))) as still:
+        assert still.format == "PNG"
+        assert still.size == size
+
+
+def test_the_background_of_a_film_is_white(made):
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_film_of_real_mazes_is_far_below_its_limit(make_episode):
+    episodes = [
+        make_episode(seed, goal, "clean")
+        for seed, goal in [(3, "corner"), (5, "cheese"), (8, "corner"), (9, "nothing")]
+    ]
+
+    assert len(film(episodes, "four", NAMES)) < LARGEST / 3
+
+
+def test_frames_are_left_out_until_a_film_fits():
+    one = episode(steps=40, cheese=-1, corner=-1)
+    whole = film([one], "one", NAMES)
+
+    less = film([one], "one", NAMES, largest=len(whole) // 2)
+
+    assert len(less) <= len(whole) // 2
+    with Image.open(io.BytesIO(less)) as image:
+        assert image.n_frames > 2
+
+
+def test_a_film_that_cannot_fit_is_refused():
+    with pytest.raises(ValueError, match="show fewer, or smaller frames"):
+        film([episode(cheese=-1, corner=4)], "one", NAMES, largest=100)
+
+
+def test_episodes_of_different_sizes_make_no_film():
+    with pytest.raises(ValueError, match="frames of one size"):
+        film([episode(size=9, corner=4), episode(size=7, corner=4)], "two", NAMES)
+
+
+def test_a_film_is_saved_as_a_file(tmp_path):
+    path = save_film(tmp_path / "new" / "a.gif", [episode(corner=4)], "one", NAMES)
+
+    assert film_title(path.read_bytes()) == "one"

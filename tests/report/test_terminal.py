@@ -1,0 +1,93 @@
+"""The table in the terminal, and the rows it shares with the page."""
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from mesagym.report.results import disambiguated, random_rows, trained_row
+from mesagym.report.terminal import show_results
+
+
+def shown(runs, width: int = 80) -> str:
+    file = io.StringIO()
+    show_results(runs, file=file, width=width)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_fits_the_terminal(two_runs, width):
+    assert max(map(len, shown(two_runs, width).splitlines())) <= width
+
+
+def test_the_table_does_not_break_its_rows_at_80_columns(two_runs):
+    (row,) = (line for line in shown(two_runs).splitlines() if " α = 0.1 " in line)
+
+    assert row.count("[") == 4
+
+
+def test_the_verdict_stands_below_in_words(two_runs):
+    text = shown(two_runs)
+
+    assert "Goal misgeneralization: on levels that tell the two apart" in text
+    assert "Robust: on levels that tell the two apart" in text
+
+
+def test_rates_are_those_of_the_verdict(two_runs):
+    interval = two_runs[0].verdict.intervals["proxy"]
+
+    assert f"{interval:.2f}" in shown(two_runs)
+
+
+def test_the_table_says_which_seeds_are_few(two_runs):
+    assert "fewer than 8 seeds: provisional" in " ".join(shown(two_runs).split())
+
+
+def test_enough_seeds_are_not_called_provisional(make_run):
+    assert "provisional" not in shown([make_run(seeds=8)])
+
+
+def test_a_run_whose_seeds_failed_has_blank_cells(make_run):
+    row = trained_row(make_run(seeds=4, untrained=(0, 1, 2, 3)))
+
+    assert row.seeds == "0 of 4"
+    assert row.success is not None
+    assert row.cells[1:] == (None, None, None)
+
+
+def test_a_label_is_no_markup(make_run):
+    assert "[bold]x[/bold]" in shown([make_run(label="[bold]x[/bold]")])
+
+
+def test_a_table_is_plain_text_in_a_file(two_runs):
+    assert "\x1b" not in shown(two_runs)
+
+
+def test_runs_on_the_same_levels_share_the_row_of_random(two_runs):
+    assert [row.label for row in random_rows(two_runs)] == ["random"]
+
+
+def test_runs_on_other_levels_have_a_row_of_random_each(make_run):
+    first = make_run(label="one")
+    random = first.outcomes.filter(
+        [policy == "random" for policy in first.outcomes["policy"].to_pylist()]
+    )
+    other = replace(make_run(label="two"), outcomes=random.slice(20))
+
+    labels = [row.label for row in random_rows([first, other])]
+    assert labels == ["random, one", "random, two"]
+
+
+def test_runs_of_the_same_label_are_numbered(make_run):
+    run = make_run()
+
+    labels = [each.label for each in disambiguated([run, run, make_run(0.1)])]
+
+    assert labels == ["α = 0 (1)", "α = 0 (2)", "α = 0.1"]
+
+
+def test_greedy_rows_count_the_same_seeds(make_run):
+    run = make_run(seeds=4)
+
+    assert trained_row(run, "greedy").base != trained_row(run).base
+    assert trained_row(run, "greedy").base.n_seeds == 4
