@@ -1,5 +1,6 @@
 """The host loop: chunk after chunk, logging, saving and stopping between them."""
 
+import functools
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -68,9 +69,13 @@ class StopSignal:
                 signal.signal(number, handler)
 
 
-def num_chunks(program: Program) -> int:
-    """Return how many chunks a training has."""
-    return -(-program.total_updates // program.updates_per_chunk)
+@functools.lru_cache(maxsize=16)
+def _compiled(program: Program, how: str) -> tuple[Any, Any]:
+    """Return the start and the chunk of a grid; equal programs share them."""
+    return (
+        placement.over_cells(partial(start, program), how),
+        placement.over_cells(partial(train_chunk, program), how),
+    )
 
 
 def train(
@@ -100,8 +105,7 @@ def train(
     stop = stop or StopSignal()
     count = int(cells.seed.shape[0])
     how = how or placement.choose(count)
-    begin = placement.over_cells(partial(start, program), how)
-    advance = placement.over_cells(partial(train_chunk, program), how)
+    begin, advance = _compiled(program, how)
     if resume is None:
         state = begin(cells)
     else:
@@ -117,7 +121,7 @@ def train(
         state, metrics = advance(cells, state)
         metrics = jax.tree.map(np.asarray, metrics)  # waits for the device
         done += program.updates_per_chunk
-        rows = rows_of(program, np.asarray(cells.seed), metrics)
+        rows = rows_of(program, np.asarray(cells.seed), metrics, alive)
         rows["clock_seconds"] = np.full(len(rows["seed"]), time.monotonic() - began)
         hooks.log(rows)
         for seed in np.asarray(cells.seed)[alive & ~metrics.alive[:, -1]]:
@@ -139,10 +143,17 @@ def train(
     )
 
 
-def rows_of(program: Program, seeds: np.ndarray, metrics: ChunkMetrics) -> Rows:
+def rows_of(
+    program: Program, seeds: np.ndarray, metrics: ChunkMetrics, alive: np.ndarray
+) -> Rows:
     """Return a chunk's metrics as columns, one row a seed and update.
 
-    A seed's rows end with the update that lost it.
+    Args:
+        program: what was trained.
+        seeds: int[cells].
+        metrics: leaves [cells, updates, ...].
+        alive: bool[cells] before the chunk. A seed's rows end with the update that
+            lost it.
     """
     cells, updates = metrics.update.shape
     columns: dict[str, np.ndarray] = {
@@ -159,7 +170,7 @@ def rows_of(program: Program, seeds: np.ndarray, metrics: ChunkMetrics) -> Rows:
     for name in ("episodes", "transitions", "levels"):
         key = f"distinguishing_{name}"
         columns[key] = getattr(metrics, key).astype(np.int64)
-    was_alive = np.concatenate([np.ones((cells, 1), bool), metrics.alive[:, :-1]], 1)
+    was_alive = np.concatenate([alive[:, None], metrics.alive[:, :-1]], axis=1)
     return {name: values[was_alive] for name, values in columns.items()}
 
 
