@@ -15,7 +15,7 @@ ARGS ?=
 
 help:  ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "PYTHON=/path/to/python chooses the interpreter, ARGS=... is handed on to demo, pytest and bench."
+	@echo "PYTHON=/path/to/python chooses the interpreter, ARGS=... is handed on to demo and to pytest."
 
 demo: $(READY)  ## train in the corner maze at two values of alpha, evaluate, write a report
 	@$(BIN)/mesagym demo $(ARGS)
@@ -43,8 +43,8 @@ format: $(READY)  ## mend what ruff can mend by itself
 	@$(BIN)/ruff format .
 
 bench: $(READY)  ## the benchmarks: environment steps, training
-	@$(BIN)/python scripts/bench_env.py $(ARGS)
-	@$(BIN)/python scripts/bench_train.py $(ARGS)
+	@$(BIN)/python scripts/bench_env.py
+	@$(BIN)/python scripts/bench_train.py
 
 constraints:  ## resolve all dependencies anew, with Python 3.11, into constraints.txt
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
