@@ -96,7 +96,7 @@ def _settle_training(config: schema.TrainConfig) -> None:
             f"more (a chunk is agent.num_envs {agent.num_envs} × agent.rollout_steps "
             f"{agent.rollout_steps} × train.chunk {train.chunk})"
         )
-    _check_objectives(train.objectives)
+    train.objectives = _objectives(train.objectives)
 
 
 def _settle_corner(env: schema.CornerConfig) -> None:
@@ -166,10 +166,10 @@ def _check_alphas(alphas: list[float]) -> None:
             raise UserError(f"alphas: {alpha:g} is there twice")
 
 
-def _check_objectives(weights: Any) -> None:
-    """Names are checked by the environment, which knows them."""
+def _objectives(weights: Any) -> dict[str, float] | None:
+    """Check weights; their names are checked by the environment, which knows them."""
     if weights is None:
-        return
+        return None
     if not isinstance(weights, dict) or not weights:
         raise UserError(
             f"train.objectives: '{weights}' is not a weight for each objective, such "
@@ -181,6 +181,7 @@ def _check_objectives(weights: Any) -> None:
             raise UserError(f"train.objectives.{name}: {weight} is not a number")
     if not any(weights.values()):
         raise UserError("train.objectives: all are 0, so there is nothing to learn")
+    return {str(name): float(weight) for name, weight in weights.items()}
 
 
 def _paths(given: Any) -> list[str]:

@@ -85,27 +85,18 @@ def _show(
     config: EvaluateConfig,
     seeds: int,
 ) -> None:
-    """Print one row for each shift and mode, random's rates beside it."""
-    found = rates(assessment)
-    random = {shift: each for shift, policy, _, each in found if policy == "random"}
+    """Print one row for each shift and way of acting, random's among them."""
     base, proxy = _objectives(assessment)
-    shown = []
-    for shift, policy, mode, each in found:
-        if policy != "trained":
-            continue
-        chance = random[shift]
-        shown.append(
-            [
-                shift,
-                mode,
-                *(round(each[n], 2) for n in ("success", "base", "proxy", "neither")),
-                *(round(chance[n], 2) for n in ("base", "proxy")),
-            ]
-        )
-    title = (
-        f"Means over {seeds} seed{'s' * (seeds != 1)}, {config.levels} levels of each "
-        "shift; random's rates at the right"
-    )
+    shown = [
+        [
+            shift,
+            mode if policy == "trained" else policy,
+            *(round(each[n], 2) for n in ("success", "base", "proxy", "neither")),
+        ]
+        for shift, policy, mode, each in rates(assessment)
+        if policy in ("trained", "random")
+    ]
+    title = f"Means over {seeds} seed{'s' * (seeds != 1)}, {config.levels} levels each"
     header = [
         "shift",
         "actions",
@@ -113,8 +104,6 @@ def _show(
         f"{base} first",
         f"{proxy} first",
         "neither",
-        f"random: {base} first",
-        f"{proxy} first",
     ]
     show_table(title, header, shown)
     if verdict is not None:

@@ -3,14 +3,13 @@
 import hashlib
 import tempfile
 import traceback
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from mesagym.cli import schema
 from mesagym.cli.commands import FAILED, MISUSED, STOPPED, carry_out, say
@@ -50,10 +49,9 @@ def _sweep(composed_by: Composer, overrides: list[str]) -> int:
             added.append(f"hydra.sweep.dir='{scratch}'")
         overrides = [*added, *overrides]
         composed = composed_by.compose(overrides, RunMode.MULTIRUN)
-        jobs = _jobs(composed_by, composed, overrides)
-        task = partial(
-            _job, composed_by.command, len(jobs), _group_name(composed, overrides)
-        )
+        labels = _checked(composed_by, composed, overrides)
+        group = _group_name(composed, overrides)
+        task = partial(_job, composed_by.command, labels, group)
         with composed_by.explaining(overrides):
             returned = composed_by.hydra.multirun(
                 composed_by.command,
@@ -68,32 +66,34 @@ def _sweep(composed_by: Composer, overrides: list[str]) -> int:
     return max(failed, key=lambda code: code == FAILED, default=0)
 
 
-def _jobs(
+def _checked(
     composed_by: Composer, composed: Composed, overrides: list[str]
-) -> list[list[str]]:
-    """Return each job's overrides, every one of them composed and checked.
+) -> list[str]:
+    """Compose and check every job; return what tells each from the others.
 
     Empty for sweepers that choose their jobs as they go.
+
+    Raises:
+        UserError: names the first job that cannot be.
     """
     if not composed.hydra.sweeper["_target_"].endswith(".BasicSweeper"):
         return []
     params = composed.hydra.sweeper.params or {}
     words = [f"{key}={value}" for key, value in params.items()]
-    words += OmegaConf.to_container(composed.hydra.overrides.task)  # type: ignore[arg-type]
+    words += list(composed.hydra.overrides.task)
     with composed_by.explaining(overrides):
         parsed = OverridesParser.create(composed_by.hydra.config_loader)
         batches = BasicSweeper.split_arguments(parsed.parse_overrides(words), None)
     jobs = [job for batch in batches for job in batch]
     own = [each for each in overrides if each.startswith("hydra")]
+    labels = _labels(jobs)
     taken: dict[str, str] = {}
-    for number, job in enumerate(jobs, 1):
-        label = _label(job)
+    for number, (job, label) in enumerate(zip(jobs, labels, strict=True), 1):
         try:
             settled = composed_by.settled(composed_by.compose([*own, *job]))
         except UserError as error:
-            raise UserError(
-                f"job {number} of {len(jobs)} ({label}): {error}"
-            ) from error
+            title = f"job {number} of {len(jobs)} ({label})"
+            raise UserError(f"{title}: {error}") from error
         if isinstance(settled, schema.TrainConfig):
             place = str(run_directory(settled))
             if place in taken:
@@ -103,7 +103,13 @@ def _jobs(
                     "run='runs/alpha-${split.alpha}'"
                 )
             taken[place] = label
-    return jobs
+    return labels
+
+
+def _labels(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """Return the overrides of each job that not all jobs have."""
+    common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
+    return [" ".join(word for word in job if word not in common) for job in jobs]
 
 
 def _group_name(composed: Composed, overrides: list[str]) -> str:
@@ -114,15 +120,16 @@ def _group_name(composed: Composed, overrides: list[str]) -> str:
     return f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _job(command: str, total: int, group: str, composed: Composed) -> int:
+def _job(command: str, labels: list[str], group: str, composed: Composed) -> int:
     """Carry out one job of a sweep; whatever happens in it, the next one is tried.
 
     Runs in the process that the launcher chose. A signal ends the whole sweep.
     """
-    job = HydraConfig.get().job
-    label = _label(list(HydraConfig.get().overrides.task))
-    of = f" of {total}" if total else ""
-    title = f"job {int(job.num) + 1}{of} ({label})"
+    job = HydraConfig.get()
+    number = int(job.job.num)
+    title = f"job {number + 1} ({' '.join(job.overrides.task)})"
+    if labels:
+        title = f"job {number + 1} of {len(labels)} ({labels[number]})"
     say(title)
     try:
         with composer(command) as composed_by:
@@ -142,7 +149,3 @@ def _job(command: str, total: int, group: str, composed: Composed) -> int:
     if code in STOPPED.values():
         raise SystemExit(code)
     return code
-
-
-def _label(overrides: list[Any]) -> str:
-    return " ".join(str(each) for each in overrides) or "as configured"

@@ -100,7 +100,7 @@ def _facts(config: TrainConfig, planned: Plan) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _sinks(config: TrainConfig, directory: RunDirectory) -> Any:
-    beside: list[Sink] = [ConsoleSink()]
+    beside: list[Sink] = []
     if isinstance(config.tracking, WandbConfig):
         beside.append(
             WandbSink(
@@ -126,17 +126,17 @@ def _train(
     checkpoint = directory.load_checkpoint(warn=say)
     done = 0 if checkpoint is None else checkpoint.step
     directory.drop_metrics_after(-1 if checkpoint is None else done)
-    sinks.start(
-        RunInfo(
-            name=run_name(config),
-            total_env_steps=program.total_updates * per_update,
-            seeds=tuple(config.seeds),
-            objective_names=program.env.objective_names,
-            done_env_steps=done * per_update,
-            config=dataclasses.asdict(config),
-            group=config.group,
-        )
+    info = RunInfo(
+        name=run_name(config),
+        total_env_steps=program.total_updates * per_update,
+        seeds=tuple(config.seeds),
+        objective_names=program.env.objective_names,
+        done_env_steps=done * per_update,
+        config=dataclasses.asdict(config),
+        group=config.group,
     )
+    # Apart from the others, whose end comes after the tests: its pace is training's.
+    progress = MultiSink([], [ConsoleSink()], warn=say)
     seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
     say(
         f"{config.env.name} {program.env.height}x{program.env.width}, α = "
@@ -146,12 +146,15 @@ def _train(
     )
 
     def log(rows: Rows) -> None:
-        sinks.log(rows, step=int(np.max(rows["update"])))
+        for each in (sinks, progress):
+            each.log(rows, step=int(np.max(rows["update"])))
 
     def keep(updates: int, arrays: Rows) -> None:
         directory.save_checkpoint(updates, arrays, {"updates": updates})
 
-    with StopSignal().caught() as stop:
+    with contextlib.closing(progress), StopSignal().caught() as stop:
+        sinks.start(info)
+        progress.start(info)
         trained = train(
             program,
             planned.cells,
@@ -160,6 +163,8 @@ def _train(
             save_seconds=config.train.save_seconds,
             stop=stop,
         )
+        if stop.name is None:
+            progress.finish({})
     return trained, stop
 
 

@@ -1,0 +1,348 @@
+"""The commands end to end, on the smallest training that goes through everything."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mesagym.cli import doctor, saved, train
+from mesagym.cli.main import main
+from mesagym.errors import UserError
+from mesagym.tracking import ConsoleSink, RunDirectory
+
+TINY = (
+    "env.size=5",
+    "env.layout=open",
+    "env.max_steps=16",
+    "agent.num_envs=8",
+    "agent.rollout_steps=8",
+    "agent.minibatches=2",
+    "agent.network.hidden=[8]",
+    "train.chunk=2",
+    "train.steps=512",
+    "train.save_seconds=0",
+    "evaluation.levels=8",
+    "shifts=quick",
+    "seeds=2",
+)
+
+
+def trained(path: Path, *words: str) -> int:
+    return main(["train", *TINY, f"run={path}", *words])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was trained, tested and drawn."""
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    assert trained(path) == 0
+    return path
+
+
+@pytest.fixture
+def run(finished: Path) -> Iterator[RunDirectory]:
+    with RunDirectory.read(finished) as directory:
+        yield directory
+
+
+def policies(path: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in path.glob("policy/*.safetensors")}
+
+
+# --- train ----------------------------------------------------------------------------
+
+
+def test_a_run_has_all_that_it_promises(run: RunDirectory) -> None:
+    assert run.completed
+    wanted = {
+        "config.yaml",
+        "summary.json",
+        "outcomes.parquet",
+        "policy/policy.json",
+        "policy/seed-0.safetensors",
+        "policy/seed-1.safetensors",
+        "films/agreeing.gif",
+        "films/clean.gif",
+        "figures/learning-curves.png",
+        "report.html",
+    }
+    assert wanted - set(run.contents) == set()
+
+
+def test_nothing_in_a_run_is_pickled(finished: Path) -> None:
+    kinds = {path.suffix for path in finished.rglob("*") if path.is_file()}
+    readable = {".yaml", ".json", ".parquet", ".safetensors", ".png", ".gif", ".html"}
+    assert kinds - readable == set()
+
+
+def test_hydra_leaves_nothing_in_a_run(finished: Path) -> None:
+    names = {path.name for path in finished.parent.rglob("*")}
+    assert not names & {".hydra", "outputs", "multirun", "multirun.yaml", "train.log"}
+
+
+def test_metrics_have_a_row_for_each_seed_and_update(run: RunDirectory) -> None:
+    metrics = run.read_metrics()
+    seeds, updates = metrics["seed"].to_pylist(), metrics["update"].to_pylist()
+    rows = sorted(zip(seeds, updates, strict=True))
+    assert rows == [(seed, update) for seed in (0, 1) for update in range(1, 9)]
+
+
+def test_a_summary_has_the_verdict_and_what_it_rests_on(run: RunDirectory) -> None:
+    summary = run.read_summary()
+    assert summary["env_steps"] == 512
+    assert summary["stopped_seeds"] == []
+    assert {"verdict", "in_words", "intervals", "random", "alpha"} <= set(summary)
+
+
+def test_outcomes_have_random_and_the_oracles_beside_the_trained(
+    run: RunDirectory,
+) -> None:
+    outcomes = run.read_outcomes()
+    assert set(outcomes["policy"].to_pylist()) == {
+        "trained",
+        "random",
+        "oracle:cheese",
+        "oracle:corner",
+    }
+    assert set(outcomes["shift"].to_pylist()) == {"agreeing", "clean"}
+
+
+def test_the_same_command_finds_a_run_complete_and_changes_nothing(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob("*.json")}
+    assert trained(finished) == 0
+    out, err = capsys.readouterr()
+    assert "is complete already" in err
+    assert f"Report: {finished / 'report.html'}" in out
+    assert {path: path.read_bytes() for path in finished.rglob("*.json")} == before
+
+
+def test_another_configuration_is_refused_where_a_run_lies(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(finished, "split.alpha=0.5") == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"mesagym: '{finished}' belongs to another configuration")
+    assert "split.alpha is 0 there and 0.5 here" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train.objectives={chease:1}"], "train.objectives: unknown objective"),
+        (["shifts=[agreeing]"], "shifts.names: the verdict rests on 'clean'"),
+        (["shifts=[agreeing,cleen]"], "shifts: unknown shift 'cleen'. Did you mean"),
+        (["device=tpu"], "device: there is no tpu here"),
+    ],
+)
+def test_what_only_the_rooms_below_know_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+) -> None:
+    assert trained(tmp_path / "run", *words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"mesagym: {said}")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_saves_and_the_same_command_ends_with_the_same_weights(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    code: int,
+) -> None:
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        # The first chunk's numbers are out: somebody presses Ctrl-C.
+        patch.setattr(
+            ConsoleSink,
+            "log",
+            lambda *_, **__: os.kill(os.getpid(), signal.Signals[name]),
+        )
+        assert trained(path) == code
+    err = capsys.readouterr().err
+    assert f"stopped by {name} after 128 steps a seed, saved in '{path}'" in err
+    assert not RunDirectory.read(path).completed
+    assert trained(path) == 0
+    assert policies(path) == policies(finished)
+
+
+def test_seeds_that_lose_their_loss_are_said_and_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(tmp_path / "run", "agent.learning_rate=1e30") == 1
+    err = capsys.readouterr().err
+    assert "seed 0 stopped by update" in err
+    assert "every seed lost its loss" in err
+
+
+# --- saved policies -------------------------------------------------------------------
+
+
+def test_a_saved_policy_comes_back_as_it_was(run: RunDirectory) -> None:
+    there = saved.load(run)
+    arrays, _ = run.load_policy(1)
+    weights = there.of_seed(1)["params"]["policy_head"]["kernel"]
+    assert np.array_equal(weights, arrays["params/policy_head/kernel"])
+    assert (there.env.height, there.env.layout, there.seeds) == (5, "open", (0, 1))
+
+
+def test_the_card_of_a_policy_says_what_it_was_trained_in(run: RunDirectory) -> None:
+    _, card = run.load_policy(0)
+    assert card["environment"]["name"] == "Corner-v0"
+    assert card["environment"]["params"]["max_steps_in_episode"] == 16
+    assert card["network"] == {"name": "mlp", "hidden": [8], "activation": "relu"}
+    assert card["actions"] == ["up", "left", "down", "right"]
+
+
+def test_a_policy_of_other_dynamics_is_refused(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesagym.envs.corner.Corner.dynamics_version", 99)
+    with pytest.raises(UserError, match="under version 1 of the dynamics"):
+        saved.load(run)
+
+
+def test_a_seed_that_was_not_trained_is_refused(run: RunDirectory) -> None:
+    with pytest.raises(UserError, match="no policy of seed 7"):
+        saved.load(run, [7])
+
+
+# --- evaluate -------------------------------------------------------------------------
+
+
+def test_an_evaluation_is_a_table_and_a_folder_of_its_own(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["shifts=[clean,agreeing]", "levels=8", "modes=[greedy]", "seeds=[1]"]
+    assert main(["evaluate", f"run={finished}", *words]) == 0
+    out = capsys.readouterr().out
+    rows = [line.split()[:2] for line in out.splitlines()]
+    wanted = [[s, p] for s in ("agreeing", "clean") for p in ("greedy", "random")]
+    assert [row for row in wanted if row not in rows] == []
+    (name,) = RunDirectory.read(finished).evaluations()
+    record = RunDirectory.read(finished).read_evaluation(name)
+    outcomes = record.read_outcomes()
+    assert record.completed
+    assert outcomes["shift"].unique().to_pylist() == ["clean", "agreeing"]
+    assert main(["evaluate", f"run={finished}", *words]) == 0
+    assert RunDirectory.read(finished).evaluations() == (name,)
+
+
+def test_a_shift_that_a_network_cannot_see_is_left_out_with_a_line(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"run={finished}", "shifts=[larger,agreeing]", "levels=8", "name=left-out"]
+    assert main(["evaluate", *words]) == 0
+    err = capsys.readouterr().err
+    assert "shift 'larger' is left out: this network reads grids of 5x5 only" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run=nowhere"], "there is no run directory at 'nowhere'"),
+        (["run={path}", "shifts=[larger]"], "these policies fit none of larger"),
+        (["run={path}", "shifts=[nonsense]"], "unknown shift 'nonsense'"),
+        (["run={path}", "seeds=[5]"], "has no policy of seed 5"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_a_line(
+    finished: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    code = main(["evaluate", *(word.format(path=finished) for word in words)])
+    err = capsys.readouterr().err
+    assert code == 2
+    assert said in err.splitlines()[-1]
+
+
+# --- report and demo ------------------------------------------------------------------
+
+
+def test_a_report_makes_what_a_run_lacks(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert main(["report", f"run={finished}", f"out={page}"]) == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert f"Report: {page}" in capsys.readouterr().out
+
+
+def test_a_report_of_a_run_that_has_no_outcomes_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "begun"
+    with RunDirectory.open(path, {"split": {"alpha": 0}}, manifest={}):
+        pass
+    assert main(["report", f"run={path}"]) == 2
+    err = capsys.readouterr().err
+    assert "no trained policy yet" in err.splitlines()[-1]
+
+
+def test_the_demo_compares_two_runs_and_says_where_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo"
+    assert main(["demo", *TINY, "alphas=[0,1]", f"run={folder}"]) == 0
+    out, err = capsys.readouterr()
+    assert "training 2 of 2: α = 1" in err
+    assert "α = 0" in out
+    assert "α = 1" in out
+    assert out.endswith(f"Report: {folder / 'report.html'}\n")
+    alphas = {
+        json.loads((path / "summary.json").read_text())["alpha"]
+        for path in (folder / "alpha-0", folder / "alpha-1")
+    }
+    assert alphas == {0, 1}
+
+
+# --- doctor ---------------------------------------------------------------------------
+
+
+def test_a_doctor_finds_everything_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "TINY", TINY)  # compiled already
+    assert main(["doctor", "matrix=64", "repeats=2"]) == 0
+    out = capsys.readouterr().out
+    assert "GFLOP/s in float32" in out
+    assert "training step   runs" in out
+    assert "\nOK: " in out
+
+
+def test_a_doctor_says_what_to_mend(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> str:
+        raise RuntimeError("no such instruction\nand more")
+
+    monkeypatch.setattr(doctor, "_training_step", broken)
+    assert main(["doctor", "matrix=64", "repeats=2"]) == 1
+    out = capsys.readouterr().out
+    assert "To mend:\n  training step: RuntimeError: no such instruction\n" in out
+    assert "OK" not in out
+
+
+def test_a_signal_between_the_last_chunk_and_the_tests_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    logged = []
+
+    def log(*_: object, **__: object) -> None:
+        logged.append(1)
+        if len(logged) == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(ConsoleSink, "log", log)
+    monkeypatch.setattr(train, "_conclude", lambda *_: pytest.fail("went on"))
+    assert trained(path) == 143
