@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 Colour = tuple[int, int, int]
 
@@ -57,11 +57,18 @@ def nth_tile(mask: Bool[Array, "height width"], n: Int[Array, ""]) -> Int[Array,
     return jnp.stack([row, column]).astype(jnp.int32)
 
 
-def random_tile(key: jax.Array, mask: Bool[Array, "height width"]) -> Int[Array, "2"]:
-    """Draw a true tile of ``mask`` uniformly; ``(0, 0)`` where none is true."""
+def random_tile(
+    chance: Float[Array, ""], mask: Bool[Array, "height width"]
+) -> Int[Array, "2"]:
+    """Return a true tile of ``mask``, all alike; ``(0, 0)`` where none is true.
+
+    Args:
+        chance: drawn uniformly from [0, 1).
+        mask: the tiles to choose from.
+    """
     count = mask.sum()
     # A product instead of a remainder: its bias is below 2**-11 of a tile's share.
-    n = (jax.random.uniform(key) * count).astype(jnp.int32)
+    n = (chance * count).astype(jnp.int32)
     return jnp.where(count > 0, nth_tile(mask, n), 0)
 
 

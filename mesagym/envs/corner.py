@@ -202,15 +202,15 @@ class Corner(base.Environment):
         corner = grid.at(jnp.array([1, 1]), self.height, self.width)
 
         def draw(key: jax.Array) -> tuple[Level, Bool[Array, ""]]:
-            keys = jax.random.split(key, 4)
-            walls = walls_of(keys[0], self.height, self.width) & ~corner
+            key_walls, key_places = jax.random.split(key)
+            walls = walls_of(key_walls, self.height, self.width) & ~corner
             # Unfiltered, an object may land where no path leads.
             home = reachable(walls, corner) if solvable else ~walls
-            shifted = jax.random.bernoulli(keys[1], jnp.float32(alpha))
+            chance = jax.random.uniform(key_places, (3,))
             near = home & self._region_mask(region)
-            cheese = grid.random_tile(keys[2], home & (near | shifted))
+            cheese = grid.random_tile(chance[0], home & (near | (chance[1] < alpha)))
             free = home & ~grid.at(cheese, self.height, self.width)
-            agent = grid.random_tile(keys[3], free)
+            agent = grid.random_tile(chance[2], free)
             return Level(walls, agent, cheese, region), free.any()
 
         return sample_accepted(key, n, draw)[0]
