@@ -1,7 +1,28 @@
 """mesagym: induce goal misgeneralization in small agents and measure what they learned."""
 
+from typing import Any
+
 from mesagym.errors import UserError as UserError
 from mesagym.registry import make as make
 from mesagym.registry import registered_envs as registered_envs
 
 __version__ = "0.1.0"
+
+
+def load_policies(run: Any, seeds: Any = None) -> Any:
+    """Take trained policies out of a run directory.
+
+    Args:
+        run: where the run directory is.
+        seeds: which of its seeds; all if None.
+
+    Returns:
+        A :class:`mesagym.training.saved.Saved`: ``env``, ``env_params``, ``policy``,
+        and the weights of each seed by ``of_seed(seed)``.
+
+    Raises:
+        UserError: no such run or seed, a damaged file, or another version's.
+    """
+    from mesagym.training.saved import load  # here, so that importing stays quick
+
+    return load(run, seeds)

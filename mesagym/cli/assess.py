@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
-from mesagym.cli.saved import Saved
+from mesagym.training.saved import Saved
 from mesagym.errors import UserError
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.outcomes import Columns, Contestant, evaluate

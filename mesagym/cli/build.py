@@ -8,7 +8,7 @@ from typing import Any
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.agents.ppo import PPOShape, make_hyper
-from mesagym.cli.saved import Saved, env_params
+from mesagym.training.saved import Saved, env_params
 from mesagym.cli.schema import AgentConfig, CornerConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
 from mesagym.registry import environment_class, from_config_name

@@ -13,7 +13,7 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
-from mesagym.cli.saved import load
+from mesagym.training.saved import load
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.evals.verdict import RunVerdict
 from mesagym.tracking import (

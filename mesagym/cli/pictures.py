@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesagym.cli.assess import VERDICT_SHIFTS, pools_for
-from mesagym.cli.saved import Saved, load
+from mesagym.training.saved import Saved, load
 from mesagym.envs.base import Environment
 from mesagym.envs.corner import Corner
 from mesagym.evals.maps import tile_map

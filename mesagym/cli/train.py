@@ -17,7 +17,7 @@ from mesagym.cli.assess import (
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
 from mesagym.cli.naming import identity, run_directory, run_name
-from mesagym.cli.saved import save
+from mesagym.training.saved import save
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.errors import UserError
 from mesagym.evals.shifts import choose_shifts
