@@ -51,7 +51,7 @@ constraints:  ## resolve all dependencies anew, with Python 3.11, into constrain
 	$(if $(PYTHON),"$(PYTHON)",python3.11) -m venv "$$fresh"; \
 	"$$fresh/bin/python" -m pip install -qq --disable-pip-version-check -e '.[dev]'; \
 	{ sed -n '/^#/p' constraints.txt; \
-	  "$$fresh/bin/python" -m pip freeze --exclude-editable | sort -f; } > "$$fresh/new"; \
+	  "$$fresh/bin/python" -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > "$$fresh/new"; \
 	cp "$$fresh/new" constraints.txt; git --no-pager diff --stat constraints.txt
 
 clean:  ## remove .venv, caches and builds; results stay
