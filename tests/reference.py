@@ -6,7 +6,7 @@ counted as whole numbers, where mesagym spreads wavefronts of bits.
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from functools import partial
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any
 
@@ -20,21 +20,22 @@ NOWHERE = -1
 """The distance of a tile that no path reaches."""
 
 jit_once = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-"""``jax.jit`` for what runs once or twice: compiled in half the time, run at a tenth of
-the speed. The program is the same up to its last pass."""
+"""``jax.jit`` for what runs a few times only: compiling takes half as long."""
 
 # ------------------------------------------------------------------------------- grids
 
 
 def neighbours(walls: np.ndarray) -> list[list[int]]:
     """Return the floor tiles beside each floor tile; tile = row * width + column."""
-    width = walls.shape[1]
-    floor = (~walls).ravel().tolist()
-    beside: list[list[int]] = [[] for _ in floor]
-    for tile, is_floor in enumerate(floor):
-        if is_floor:
-            around = (tile - width, tile - 1, tile + 1, tile + width)
-            beside[tile] = [other for other in around if floor[other]]
+    floor, width = ~walls, walls.shape[1]
+    tiles = np.arange(walls.size).reshape(walls.shape)
+    beside: list[list[int]] = [[] for _ in range(walls.size)]
+    for tile in tiles[:, :-1][floor[:, :-1] & floor[:, 1:]].tolist():
+        beside[tile].append(tile + 1)
+        beside[tile + 1].append(tile)
+    for tile in tiles[:-1][floor[:-1] & floor[1:]].tolist():
+        beside[tile].append(tile + width)
+        beside[tile + width].append(tile)
     return beside
 
 
@@ -152,10 +153,12 @@ class CornerLevel:
             return AMBIGUOUS, False
         return DISTINGUISHING, not any(self.corner & set(path) for path in to_cheese)
 
+    @cached_property
     def to_cheese(self) -> list[int]:
         """Return the fewest moves from every tile to the cheese."""
         return distances(self.beside, [self.cheese] if self.has_cheese else [])
 
+    @cached_property
     def to_corner(self) -> list[int]:
         """Return the fewest moves from every tile to the corner, around the cheese."""
         walls = self.walls.copy()

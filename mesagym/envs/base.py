@@ -47,9 +47,8 @@ def compiled(*static: str) -> Callable[[_Method], _Method]:
 class Params(environment.EnvParams):
     """What may differ between runs of one compiled program. All leaves are traced."""
 
-    # Without the default of the class above, whose Python number would be weakly typed.
-    max_steps_in_episode: Any  # int32[]  # pyright: ignore[reportGeneralTypeIssues]
-    pool: LevelPool
+    max_steps_in_episode: Any = 1  # int32[]; a default because gymnax has one
+    pool: Any  # LevelPool
     weights: Any  # float32[K] of the objectives in the training reward
     time_penalty: Any  # float32[] share of the reward lost by the last step, 0 to 1
 
@@ -89,7 +88,7 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     legend: ClassVar[dict[str, str]]
     dynamics_version: ClassVar[int]
 
-    size: int | tuple[int, int] = 13
+    size: Any = 13  # int or (height, width), kept as the latter
     extra_objectives: tuple[tuple[str, Objective], ...] = ()
 
     def __post_init__(self) -> None:
@@ -111,12 +110,12 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     @property
     def height(self) -> int:
         """Rows of the grid, the border counted."""
-        return self.size[0]  # type: ignore[index]
+        return self.size[0]
 
     @property
     def width(self) -> int:
         """Columns of the grid, the border counted."""
-        return self.size[1]  # type: ignore[index]
+        return self.size[1]
 
     @property
     def objective_names(self) -> tuple[str, ...]:

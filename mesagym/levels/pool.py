@@ -42,7 +42,7 @@ class LevelPool:
     """
 
     levels: Any  # a level whose leaves have a leading axis n
-    classes: LevelClass  # leaves [n]
+    classes: Any  # LevelClass with leaves [n]
     cumulative: Any  # float32[n] running sum of weights ending at 1, or None
     generation: Any  # int32[] raised by one each time the pool is refilled
 
