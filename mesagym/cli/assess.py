@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
-from mesagym.training.saved import Saved
 from mesagym.errors import UserError
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.outcomes import Columns, Contestant, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
+from mesagym.training.saved import Saved
 
 VERDICT_SHIFTS = ("agreeing", "clean")
 """The shifts that a verdict rests on."""

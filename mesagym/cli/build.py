@@ -8,12 +8,12 @@ from typing import Any
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.agents.ppo import PPOShape, make_hyper
-from mesagym.training.saved import Saved, env_params
 from mesagym.cli.schema import AgentConfig, CornerConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
 from mesagym.registry import environment_class, from_config_name
 from mesagym.training.chunk import Cell, Program
 from mesagym.training.loop import make_cells
+from mesagym.training.saved import Saved, env_params
 
 _SHAPE = tuple(each.name for each in dataclasses.fields(PPOShape))
 

@@ -13,7 +13,6 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
-from mesagym.training.saved import load
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.evals.verdict import RunVerdict
 from mesagym.tracking import (
@@ -23,6 +22,7 @@ from mesagym.tracking import (
     show_table,
 )
 from mesagym.tracking.tables import as_table
+from mesagym.training.saved import load
 
 
 def run(config: EvaluateConfig) -> int:

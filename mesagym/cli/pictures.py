@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesagym.cli.assess import VERDICT_SHIFTS, pools_for
-from mesagym.training.saved import Saved, load
 from mesagym.envs.base import Environment
 from mesagym.envs.corner import Corner
 from mesagym.evals.maps import tile_map
@@ -19,6 +18,7 @@ from mesagym.report.maps import LevelMap, corner_map, maps_to_bytes
 from mesagym.report.page import report_html
 from mesagym.report.view import MAPS, RunView, load_run
 from mesagym.tracking import RunDirectory
+from mesagym.training.saved import Saved, load
 
 EPISODES = 4
 """Episodes in a film: the first levels of the shift, each with another seed."""

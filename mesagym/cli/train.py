@@ -17,7 +17,6 @@ from mesagym.cli.assess import (
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
 from mesagym.cli.naming import identity, run_directory, run_name
-from mesagym.training.saved import save
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.errors import UserError
 from mesagym.evals.shifts import choose_shifts
@@ -34,6 +33,7 @@ from mesagym.tracking import (
 from mesagym.tracking.console import short
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
+from mesagym.training.saved import save
 
 
 def run(config: TrainConfig) -> int:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesagym.cli import doctor, saved, train
+from mesagym.cli import doctor, train
 from mesagym.cli.main import main
 from mesagym.errors import UserError
 from mesagym.tracking import ConsoleSink, RunDirectory
+from mesagym.training import saved
 
 TINY = (
     "env.size=5",
