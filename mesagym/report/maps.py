@@ -137,7 +137,7 @@ def level_map(
         # What follows the last arrival is waiting, or a circle.
         path = path[: max(ending.values()) + 1]
     with style.applied():
-        figure = style.new_figure(height=style.PANEL_WIDTH * height / width + 92)
+        figure = style.new_figure(height=style.PANEL_WIDTH * height / width + 128)
         axes = figure.subplots()
         style.clear_frame(axes)
         shown = np.ma.masked_where(~level.visible, level.values)
