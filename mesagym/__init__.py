@@ -1,5 +1,6 @@
 """mesagym: induce goal misgeneralization in small agents and measure what they learned."""
 
+import importlib
 from typing import Any
 
 from mesagym.errors import UserError as UserError
@@ -23,6 +24,6 @@ def load_policies(run: Any, seeds: Any = None) -> Any:
     Raises:
         UserError: no such run or seed, a damaged file, or another version's.
     """
-    from mesagym.training.saved import load  # here, so that importing stays quick
-
-    return load(run, seeds)
+    # By name and only now: `import mesagym` reaches neither JAX nor gymnax.
+    saved = importlib.import_module("mesagym.training.saved")
+    return saved.load(run, seeds)

@@ -50,7 +50,7 @@ class Params(environment.EnvParams):
     max_steps_in_episode: Any = 1  # int32[]; a default because gymnax has one
     pool: Any  # LevelPool
     weights: Any  # float32[K] of the objectives in the training reward
-    time_penalty: Any  # float32[] share of the reward lost by the last step, 0 to 1
+    time_penalty: Any  # float32[] share of the reward lost at the time limit, 0 to 1
 
 
 @struct.dataclass
@@ -261,9 +261,9 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         moved = self.transition(key, state, action, params)
         moved = moved.replace(time=state.time + 1)
         objectives = self.all_objectives(state, action, moved)
-        # Falls linearly from the first step's full reward; a share of
-        # `time_penalty` is lost at the time limit.
-        elapsed = moved.time / params.max_steps_in_episode
+        # The first step keeps the full reward, as in the published corner data: what
+        # counts is the time before the step.
+        elapsed = state.time / params.max_steps_in_episode
         reward = (params.weights @ objectives) * (1.0 - params.time_penalty * elapsed)
         return moved, reward, self.is_terminated(moved, params), objectives
 

@@ -31,7 +31,6 @@ PACKAGES = (
     "wandb",
     "rich",
     "matplotlib",
-    "imageio",
     "plotly",
 )
 """The packages whose versions can change a run's results or how it is read."""

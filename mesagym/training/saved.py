@@ -45,6 +45,88 @@ class Saved:
         place = self.seeds.index(seed)
         return jax.tree.map(lambda leaf: leaf[place], self.params)
 
+    def agent(self, seed: int | None = None) -> "Agent":
+        """Return one seed's policy, to play with; the first seed's if None.
+
+        Raises:
+            UserError: no such seed.
+        """
+        seed = self.seeds[0] if seed is None else seed
+        if seed not in self.seeds:
+            there = ", ".join(map(str, self.seeds))
+            raise UserError(f"seed {seed} is not there; use one of {there}")
+        return Agent(self.env, self.env_params, self.policy, self.of_seed(seed))
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """One policy in its environment, one episode at a time.
+
+    For a first look and for notebooks; what runs often calls ``policy.act`` and
+    ``env.step`` itself, batched and compiled. Only for policies without a carry.
+
+    Attributes:
+        env: the environment.
+        env_params: its parameters.
+        policy: of the network, sampling its actions.
+        weights: of this seed.
+    """
+
+    env: Environment
+    env_params: Any
+    policy: NetworkPolicy
+    weights: Any
+
+    def reset(self, key: jax.Array, alpha: int | float = 1.0) -> tuple[Any, Any]:
+        """Draw a level, from the shifted distribution by default, and start on it.
+
+        Returns:
+            ``(observation, state)``.
+        """
+        levels = self.env.sample_levels(key, 1, self.env_params, alpha)
+        level = jax.tree.map(lambda leaf: leaf[0], levels)
+        return self.env.reset_to_level(key, level, self.env_params)
+
+    def act(
+        self, obs: jax.Array, key: jax.Array | None = None, **looking: Any
+    ) -> tuple[jax.Array, Any]:
+        """Choose an action for one observation.
+
+        Args:
+            obs: one observation, without a batch axis.
+            key: randomness; without it, always the same.
+            **looking: ``capture=`` names of activations to return, ``intervene=``
+                names and functions of the activation, see the policy protocol.
+
+        Returns:
+            ``(action, record)``; the record's leaves keep a batch axis of one.
+        """
+        action, _, record = self.policy.act(
+            self.weights,
+            self.policy.init_carry(1),
+            obs[None],
+            jax.random.key(0) if key is None else key,
+            reset=jnp.ones(1, dtype=bool),
+            **looking,
+        )
+        return action[0], record
+
+    def step(
+        self, state: Any, action: jax.Array, key: jax.Array | None = None
+    ) -> tuple[Any, Any, jax.Array, bool]:
+        """Step once; the episode does not start over by itself.
+
+        Returns:
+            ``(observation, state, objectives, ended)``; what the step paid of each
+            objective is float32[K].
+        """
+        key = jax.random.key(0) if key is None else key
+        obs, state, _, terminated, info = self.env.step_env(
+            key, state, action, self.env_params
+        )
+        ended = terminated | self.env.is_truncated(state, self.env_params)
+        return obs, state, info["objectives"], bool(ended)
+
 
 def env_params(env: Environment, settings: dict[str, Any]) -> Any:
     """Return an environment's parameters without drawing a pool of levels.

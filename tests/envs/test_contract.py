@@ -234,7 +234,7 @@ def test_the_reward_is_the_weighted_sum_of_the_objectives(rollout: Rollout):
     np.testing.assert_allclose(rollout.after[2], weighted, rtol=1e-6)
 
 
-def test_the_time_penalty_takes_a_share_that_grows_to_its_value_at_the_limit(
+def test_the_time_penalty_takes_a_share_that_grows_with_the_time_before_the_step(
     env: Any, rollout: Rollout
 ):
     params = rollout.params.replace(time_penalty=jnp.float32(0.9))
@@ -243,9 +243,9 @@ def test_the_time_penalty_takes_a_share_that_grows_to_its_value_at_the_limit(
         (rollout.before, rollout.action),
     )
     step = jax.jit(jax.vmap(env.step_env, (None, 0, 0, None)))
-    _, ended, reward, _, info = step(jax.random.key(0), states, actions, params)
+    _, _, reward, _, info = step(jax.random.key(0), states, actions, params)
     full = info["objectives"] @ params.weights
-    share = 1 - 0.9 * np.asarray(ended.time) / MAX_STEPS
+    share = 1 - 0.9 * np.asarray(states.time) / MAX_STEPS
     np.testing.assert_allclose(reward, full * share, rtol=1e-5)
     assert (full != 0).any()
 

@@ -158,13 +158,17 @@ def test_the_time_penalty_takes_its_share_of_the_time_gone_by():
     penalty = {"time_penalty": jnp.float32(0.9), "max_steps_in_episode": jnp.int32(10)}
     both = jnp.array([1.0, 1.0])
     went = walk(CORRIDOR, "LLRRRR", weights=both, **penalty)
-    expected = [0, 1 - 0.9 * 2 / 10, 0, 0, 0, 1 - 0.9 * 6 / 10]
+    expected = [0, 1 - 0.9 * 1 / 10, 0, 0, 0, 1 - 0.9 * 5 / 10]
     np.testing.assert_allclose(went.reward, expected, rtol=1e-6)
 
 
-def test_the_reward_of_the_last_step_is_what_the_penalty_leaves():
+def test_the_first_step_keeps_its_full_reward():
     penalty = {"time_penalty": jnp.float32(0.9), "max_steps_in_episode": jnp.int32(2)}
-    np.testing.assert_allclose(walk(CORRIDOR, "RR", **penalty).reward, [0, 0.1], 1e-5)
+    corner = jnp.array([0.0, 1.0])
+    walked = walk(CORRIDOR, "RR", **penalty)
+    np.testing.assert_allclose(walked.reward, [0, 1 - 0.9 * 1 / 2], 1e-5)
+    start = CORRIDOR.replace("@", ".").replace("..", "@.", 1)
+    assert walk(start, "L", weights=corner, **penalty).reward[0] == 1
 
 
 def test_an_episode_is_truncated_at_its_last_step():
