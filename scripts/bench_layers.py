@@ -7,8 +7,12 @@ as the median of blocked repeats. A gradient is forward and backward together. T
 limit is a large float32 matrix product measured in the same run; operations are those
 of `forward_flops` and twice as many for the gradient, without the first layer's by its
 input. A network's gradient is taken of the whole batch at once, and as the sum over
-microbatches; layers are timed at the size of a microbatch. `busy` is the share of the
-cores' time that this process had: well under 1 beside a low rate, others were running.
+microbatches; layers are timed at the size of a microbatch.
+
+A shared machine spoils rates by the clock. `busy` is the share of the cores that this
+process had, and `core share` compares operations per second of processor time with the
+matrix product's: what the code would reach of the peak if the cores were its own and
+equally busy in both.
 
 `--library` adds XLA's own convolution and pooling, which take seconds a gradient.
 """
@@ -26,7 +30,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from timing import Timing, facts, matrix_peak, write
+from timing import Timing, facts, write
 
 from mesagym.agents import layers, networks
 from mesagym.agents.networks import forward_flops, make_network
@@ -42,6 +46,7 @@ class Rate(NamedTuple):
     timing: Timing  # GFLOP/s
     milliseconds: float
     busy: float
+    per_core: float  # GFLOP per second of processor time
 
 
 def rate(name: str, flops: float, repeats: int, loop: Any, *given: Any) -> Rate:
@@ -49,17 +54,21 @@ def rate(name: str, flops: float, repeats: int, loop: Any, *given: Any) -> Rate:
     begin = time.perf_counter()
     jax.block_until_ready(loop(*given))
     first = time.perf_counter() - begin
-    walls, busy = [], []
+    walls, spent = [], []
     for _ in range(repeats):
         begin, processor = time.perf_counter(), time.process_time()
         jax.block_until_ready(loop(*given))
         walls.append((time.perf_counter() - begin) / STEPS)
-        spent = (time.process_time() - processor) / STEPS
-        busy.append(spent / walls[-1] / (os.cpu_count() or 1))
+        spent.append((time.process_time() - processor) / STEPS)
     median = statistics.median(walls)
     per_second = [flops / wall / 1e9 for wall in (median, max(walls), min(walls))]
     timing = Timing(name, *per_second, compile_seconds=first)
-    return Rate(timing, median * 1e3, statistics.median(busy))
+    return Rate(
+        timing,
+        milliseconds=median * 1e3,
+        busy=sum(spent) / sum(walls) / (os.cpu_count() or 1),
+        per_core=flops / statistics.median(spent) / 1e9,
+    )
 
 
 def in_loop(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,6 +91,12 @@ def in_loop(function: Callable[..., Any]) -> Callable[..., Any]:
         return lax.scan(step, (x, out), None, length=STEPS)[0]
 
     return loop
+
+
+def matrix_peak(repeats: int, size: int = 2048) -> Rate:
+    """Time a large float32 matrix product."""
+    a = jax.random.normal(jax.random.key(0), (size, size))
+    return rate("matrix product", 2 * size**3, repeats, in_loop(jnp.matmul), a, a)
 
 
 # ------------------------------------------------------------------------- networks
@@ -145,7 +160,7 @@ def bench_network(
         ):
             loop = gradient_loop(policy, None)
             name = f"{label} gradient, XLA's"
-            rates.append(rate(name, flops, max(1, repeats // 3), loop, params, obs))
+            rates.append(rate(name, flops, 1, loop, params, obs))  # minutes
     return rates
 
 
@@ -231,7 +246,7 @@ def bench_layers(name: str, batch: int, repeats: int) -> list[Rate]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--microbatch", type=int, default=128)
@@ -239,32 +254,41 @@ def main() -> None:
     parser.add_argument("--library", action="store_true", help="time XLA's own, too")
     parser.add_argument("--out", help="where to write the JSON")
     args = parser.parse_args()
-    before = matrix_peak() / 1e9
-    rates: list[Rate] = []
+    rates = [matrix_peak(args.repeats)]
     for name in args.networks:
         rates += bench_network(
             name, args.batch, args.microbatch, args.repeats, args.library
         )
         rates += bench_layers(name, args.microbatch, args.repeats)
-    after = matrix_peak() / 1e9
-    peak = max(before, after)
-    timings = [r.timing._replace(limit=peak) for r in rates]
-    record = facts(timings, vars(args), None)
+    rates.append(matrix_peak(args.repeats))
+    peaks = [rates[0], rates.pop()]
+    peak = max(each.timing.high for each in peaks)
+    per_core = max(each.per_core for each in peaks)
+    record = facts([r.timing._replace(limit=peak) for r in rates], vars(args), None)
     record["unit"] = "GFLOP/s"
-    record["matrix_peak_gflops"] = [before, after]
+    record["matrix_peak_gflops"] = [each.timing.high for each in peaks]
+    record["matrix_peak_gflops_per_core"] = [each.per_core for each in peaks]
+    print(
+        f"{'':38}{'ms':>9}{'GFLOP/s':>9}{'min':>7}{'max':>7}{'share':>7}{'busy':>6}"
+        f"{'core share':>12}"
+    )
     for r in rates:
         row = record["figures"][r.timing.name]
         row |= {"milliseconds": r.milliseconds, "busy": r.busy}
-    print(f"float32 matrix peak before and after: {before:.0f}, {after:.0f} GFLOP/s")
-    print(f"{'':38}{'ms':>9}{'GFLOP/s':>9}{'min':>7}{'max':>7}{'share':>7}{'busy':>6}")
-    for r in rates:
-        median, low, high = r.timing[1:4]
-        rates_shown = f"{median:9.0f}{low:7.0f}{high:7.0f}{median / peak:7.2f}"
-        print(
-            f"{r.timing.name:38}{r.milliseconds:9.2f}"
-            + (rates_shown if median else " " * 30)
-            + f"{r.busy:6.2f}"
-        )
+        line = f"{r.timing.name:38}{r.milliseconds:9.2f}"
+        if r.timing.median:  # pooling has no operations worth counting
+            row["core_share"] = r.per_core / per_core
+            line += f"{r.timing.median:9.0f}{r.timing.low:7.0f}{r.timing.high:7.0f}"
+            line += (
+                f"{r.timing.median / peak:7.2f}{r.busy:6.2f}{row['core_share']:12.2f}"
+            )
+        else:
+            line += f"{r.busy:36.2f}"
+        print(line)
+    print(
+        f"peak {peak:.0f} GFLOP/s (max. of the matrix product before and after); load "
+        f"{record['load_average']:.1f} on {record['cores']} cores"
+    )
     write(record, args.out)
 
 
