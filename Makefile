@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 PYTHON ?=
-# Measured in docs/decisions/0001-tooling.md; `make test WORKERS=0` runs in one process.
+# docs/decisions/tests-in-two-processes.md; `make test WORKERS=0` runs in one process.
 WORKERS ?= 2
 ARGS ?=
 
