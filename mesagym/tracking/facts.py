@@ -46,13 +46,25 @@ def environment_facts() -> dict[str, Any]:
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.argv),
+        "command": _command(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": _cpu_count(),
         "packages": package_versions(),
         "git": git_facts(),
     }
+
+
+def _command() -> str:
+    """Return the command line, its program without the folder it lies in.
+
+    Where a program is installed says nothing about a result, and does not belong in a
+    record that is passed on.
+    """
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":  # python -m mesagym.cli
+        program = Path(program.parent.parent.name)
+    return shlex.join([program.name, *sys.argv[1:]])
 
 
 def package_versions() -> dict[str, str]:

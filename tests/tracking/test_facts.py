@@ -42,6 +42,16 @@ def test_the_time_is_utc():
     assert datetime.fromisoformat(environment_facts()["time"]).utcoffset() is not None
 
 
+@pytest.mark.parametrize(
+    "program", ["/somewhere/bin/mesagym", "/somewhere/mesagym/cli/__main__.py"]
+)
+def test_the_command_does_not_say_where_the_program_lies(
+    monkeypatch: pytest.MonkeyPatch, program: str
+):
+    monkeypatch.setattr(sys, "argv", [program, "demo"])
+    assert environment_facts()["command"] == "mesagym demo"
+
+
 def test_the_command_is_as_typed_in_a_shell(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["mesagym", "train", "run=a b"])
     assert environment_facts()["command"] == "mesagym train 'run=a b'"
