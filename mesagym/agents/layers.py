@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from mesagym.errors import UserError
 
 # On a CPU, XLA emits plain loops for the gradients of a convolution (and of
-# `reduce_window`) inside a loop: 10 to 50 times slower than outside. The formulations
+# `reduce_window`) inside a loop, over ten times slower than outside. The formulations
 # here are forward convolutions and matrix products, which stay fast anywhere.
 # docs/decisions/scan-safe-convolution.md has the figures and what else was tried.
 #
