@@ -73,10 +73,13 @@ def test_the_nth_tile_is_counted_in_reading_order(seed: int, share: float):
     np.testing.assert_array_equal(all_tiles(jnp.array(mask))[: len(expected)], expected)
 
 
+chosen = jax.jit(jax.vmap(grid.random_tile, (0, None)))
+
+
 @jax.jit
 def random_tiles(mask: jax.Array) -> jax.Array:
     chances = jax.random.uniform(jax.random.key(0), (20_000,))
-    return jax.vmap(grid.random_tile, (0, None))(chances, mask)
+    return chosen(chances, mask)
 
 
 def test_random_tiles_are_uniform_over_the_mask():
@@ -86,6 +89,17 @@ def test_random_tiles_are_uniform_over_the_mask():
     np.add.at(counts, (rows, columns), 1)
     assert counts[~mask].sum() == 0
     assert stats.chisquare(counts[mask]).pvalue > 0.001
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.05, 1))
+def test_the_least_and_the_greatest_chance_give_the_first_and_last_tile(
+    seed: int, share: float
+):
+    mask = np.random.default_rng(seed).random((64, 64)) < share
+    chances = jnp.array([0, np.nextafter(np.float32(1), np.float32(0))], jnp.float32)
+    ends = chosen(chances, jnp.array(mask))
+    np.testing.assert_array_equal(ends, np.argwhere(mask)[[0, -1]])
 
 
 def test_an_empty_mask_gives_the_upper_left_tile():

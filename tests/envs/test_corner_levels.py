@@ -208,13 +208,20 @@ def homes(drawn: Drawn) -> list[tuple[list[int], reference.CornerLevel]]:
     return list(zip(drawn.home, drawn.searched, strict=True))
 
 
+def places(tiles: list[int], eligible: list[list[int]], seed: int = 0) -> np.ndarray:
+    """Return where in its own list each tile stands, a number of [0, 1).
+
+    Spread over its share, a uniform rank is a uniform number, whatever the count.
+    """
+    ranks = np.array([e.index(tile) for tile, e in zip(tiles, eligible, strict=True)])
+    within = np.random.default_rng(seed).random(len(ranks))
+    return (ranks + within) / np.array(list(map(len, eligible)))
+
+
 def uniform(tiles: list[int], eligible: list[list[int]]) -> float:
     """Return the p-value of each tile being a uniform draw from its own list."""
-    counts = np.array(list(map(len, eligible)))
-    ranks = np.array([e.index(tile) for tile, e in zip(tiles, eligible, strict=True)])
-    # Spread over its share, a uniform rank is a uniform number, whatever the count.
-    spread = (ranks + np.random.default_rng(0).random(len(ranks))) / counts
-    return stats.chisquare(np.histogram(spread, bins=20, range=(0, 1))[0]).pvalue
+    counts, _ = np.histogram(places(tiles, eligible), bins=20, range=(0, 1))
+    return stats.chisquare(counts).pvalue
 
 
 def test_the_agent_starts_anywhere_that_a_path_joins_to_the_corner(mixed: Drawn):
@@ -225,6 +232,23 @@ def test_the_agent_starts_anywhere_that_a_path_joins_to_the_corner(mixed: Drawn)
 def test_a_shifted_cheese_lies_anywhere_that_a_path_joins_to_the_corner(draw: Draw):
     drawn = draw(4, 1.0, 1, keep=1000)
     assert uniform([one.cheese for one in drawn.searched], drawn.home) > 0.001
+
+
+def test_agent_and_shifted_cheese_are_drawn_independently(draw: Draw):
+    drawn = draw(4, 1.0, 1, keep=1000)
+    free = [[t for t in home if t != one.cheese] for home, one in homes(drawn)]
+    cheese = places([one.cheese for one in drawn.searched], drawn.home, seed=1)
+    agent = places([one.agent for one in drawn.searched], free, seed=2)
+    counts, *_ = np.histogram2d(cheese, agent, bins=4, range=[(0, 1), (0, 1)])
+    assert stats.chisquare(counts.ravel()).pvalue > 0.001
+
+
+def test_where_the_agent_starts_does_not_tell_where_the_cheese_is(mixed: Drawn):
+    free = [[t for t in home if t != one.cheese] for home, one in homes(mixed)]
+    agent = places([one.agent for one in mixed.searched], free)
+    in_corner = (mixed.levels.cheese == 1).all(axis=1)
+    counts, *_ = np.histogram2d(agent, in_corner, bins=[10, 2])
+    assert stats.chi2_contingency(counts).pvalue > 0.001
 
 
 def test_alpha_is_the_probability_of_each_level(mixed: Drawn):
