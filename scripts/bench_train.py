@@ -23,16 +23,19 @@ from mesagym.agents.ppo import PPOShape, make_hyper
 from mesagym.training.chunk import Program, start, train_chunk
 from mesagym.training.loop import make_cells
 
-PAPER = PPOShape(num_envs=256, rollout_steps=128, epochs=5, minibatches=4)
+MICRO = PPOShape(microbatch=128)
+PAPER = PPOShape(
+    num_envs=256, rollout_steps=128, epochs=5, minibatches=4, microbatch=128
+)
 """PPO of Abdel Sadek et al. 2025, for its network on 15x15."""
 
 AGENTS: dict[str, tuple[str, dict[str, Any], int, PPOShape, int]] = {
     # name: network, settings, size, shape, updates a chunk
-    "mlp 9x9": ("mlp", {}, 9, PPOShape(), 16),
-    "mlp 2x256 9x9": ("mlp", {"hidden": (256, 256)}, 9, PPOShape(), 16),
+    "mlp 9x9": ("mlp", {}, 9, PPOShape(minibatches=8), 16),
+    "mlp 2x256 9x9": ("mlp", {"hidden": (256, 256)}, 9, PPOShape(minibatches=8), 16),
     "mlp 3x128 13x13": ("mlp", {"hidden": (128, 128, 128)}, 13, PPOShape(), 16),
-    "cnn 9x9": ("cnn", {}, 9, PPOShape(), 4),
-    "cnn 13x13": ("cnn", {}, 13, PPOShape(), 4),
+    "cnn 9x9": ("cnn", {}, 9, MICRO, 4),
+    "cnn 13x13": ("cnn", {}, 13, MICRO, 4),
     "impala 15x15 paper": ("impala", {}, 15, PAPER, 1),
 }
 

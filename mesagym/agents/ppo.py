@@ -24,6 +24,7 @@ class PPOShape:
     epochs: int = 2
     minibatches: int = 4
     clip_values: bool = True
+    microbatch: int | None = None  # rows whose gradient is taken at once; None is all
 
     def __post_init__(self) -> None:
         for name in ("num_envs", "rollout_steps", "epochs", "minibatches"):
@@ -35,10 +36,23 @@ class PPOShape:
                 f"{self.steps_per_update} steps of an update (num_envs × rollout_steps)"
             )
 
+        if self.microbatch is not None and (
+            self.microbatch < 1 or self.minibatch % self.microbatch
+        ):
+            raise UserError(
+                f"agent.microbatch: {self.microbatch} does not divide a minibatch of "
+                f"{self.minibatch} steps; null takes its gradient at once"
+            )
+
     @property
     def steps_per_update(self) -> int:
         """Environment steps that one update takes."""
         return self.num_envs * self.rollout_steps
+
+    @property
+    def minibatch(self) -> int:
+        """Steps that one gradient step learns from."""
+        return self.steps_per_update // self.minibatches
 
 
 @struct.dataclass
@@ -175,17 +189,16 @@ def loss(
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Return the PPO objective to minimise, and its parts.
 
-    The clipped surrogate is equation 7 of Schulman et al. 2017; value clipping is
+    Advantages come normalised over the whole minibatch. The clipped surrogate is equation 7 of Schulman et al. 2017; value clipping is
     that of the original implementation (Engstrom et al. 2020, section 2).
     """
     logits, value = policy.evaluate(params, batch.obs)
     choice = Categorical(logits)
     log_ratio = choice.log_prob(batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
-    advantage = batch.advantage - batch.advantage.mean()
-    advantage = advantage / (batch.advantage.std() + 1e-8)
     bounded = jnp.clip(ratio, 1 - hyper.clip, 1 + hyper.clip)
-    policy_loss = -jnp.minimum(ratio * advantage, bounded * advantage).mean()
+    gain = jnp.minimum(ratio * batch.advantage, bounded * batch.advantage)
+    policy_loss = -gain.mean()
 
     error = jnp.square(value - batch.target)
     if clip_values:
@@ -205,6 +218,40 @@ def loss(
     return total, parts
 
 
+def normalised(batch: Batch) -> Batch:
+    """Return a batch whose advantages have mean 0 and standard deviation 1."""
+    advantage = batch.advantage - batch.advantage.mean()
+    return batch.replace(advantage=advantage / (batch.advantage.std() + 1e-8))
+
+
+def gradient(
+    policy: Any, params: Any, batch: Batch, hyper: PPOHyper, shape: PPOShape
+) -> tuple[Any, dict[str, Float[Array, ""]]]:
+    """Return the gradient of the loss over a minibatch, and the loss's parts.
+
+    With ``microbatch`` it is summed over parts of the minibatch one after another:
+    what a convolution keeps for its gradient then stays in a CPU's cache.
+    """
+    of_loss = jax.grad(loss, argnums=1, has_aux=True)
+    if shape.microbatch is None or shape.microbatch == shape.minibatch:
+        return of_loss(policy, params, batch, hyper, shape.clip_values)
+    count = shape.minibatch // shape.microbatch
+    split = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
+
+    def each(part: Batch) -> Any:
+        return of_loss(policy, params, part, hyper, shape.clip_values)
+
+    def add(total: Any, part: Batch) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, each(part)), None
+
+    first = jax.tree.map(lambda leaf: leaf[0], split)
+    nothing = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(each, first)
+    )
+    total, _ = jax.lax.scan(add, nothing, split)
+    return jax.tree.map(lambda leaf: leaf / count, total)
+
+
 def learning_rate_at(hyper: PPOHyper, progress: jax.Array) -> Float[Array, ""]:
     """Return the learning rate at a share of training, 0 to 1."""
     return hyper.learning_rate * (1 + progress * (hyper.final_learning_rate - 1))
@@ -222,16 +269,12 @@ def optimise(
     """Take ``epochs × minibatches`` gradient steps on a batch."""
     rate = learning_rate_at(hyper, progress)
     clip = optax.clip_by_global_norm(hyper.max_gradient_norm)
-    size = shape.steps_per_update // shape.minibatches
-    gradient = jax.value_and_grad(loss, argnums=1, has_aux=True)
 
     def one_minibatch(
         optimised: Optimised, rows: jax.Array
     ) -> tuple[Optimised, UpdateMetrics]:
-        part = jax.tree.map(lambda leaf: leaf[rows], batch)
-        (_, parts), grads = gradient(
-            policy, optimised.params, part, hyper, shape.clip_values
-        )
+        part = normalised(jax.tree.map(lambda leaf: leaf[rows], batch))
+        grads, parts = gradient(policy, optimised.params, part, hyper, shape)
         norm = optax.tree.norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
         updates, moments = _ADAM.update(grads, optimised.moments)
@@ -244,7 +287,7 @@ def optimise(
         optimised: Optimised, key: jax.Array
     ) -> tuple[Optimised, UpdateMetrics]:
         rows = jax.random.permutation(key, shape.steps_per_update)
-        rows = rows.reshape(shape.minibatches, size)
+        rows = rows.reshape(shape.minibatches, shape.minibatch)
         return jax.lax.scan(one_minibatch, optimised, rows)
 
     keys = jax.random.split(key, shape.epochs)

@@ -141,6 +141,31 @@ def test_counts_cover_finished_episodes_alone():
     np.testing.assert_allclose(counts.returns, [4 * 6.0])
 
 
+def test_a_gradient_in_microbatches_is_that_of_the_whole_minibatch():
+    rollout = rollout_of(Probe(length=3, rule="match"), steps=8)
+    policy = NetworkPolicy(make_network("mlp", 2, hidden=(8,)))
+    params = policy.init(jax.random.key(3), rollout.workers.obs[:1])
+    hyper = ppo.make_hyper()
+    batch = ppo.normalised(
+        ppo.estimate(
+            policy, params, rollout.workers, rollout.transitions, rollout.finals, hyper
+        )
+    )
+    found = [
+        ppo.gradient(
+            policy, params, batch, hyper, ppo.PPOShape(4, 8, 1, 1, microbatch=rows)
+        )
+        for rows in (None, 8)
+    ]
+    for whole, parts in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-6)
+
+
+def test_a_microbatch_must_divide_a_minibatch():
+    with pytest.raises(UserError, match="does not divide a minibatch of 16"):
+        ppo.PPOShape(num_envs=8, rollout_steps=8, minibatches=4, microbatch=5)
+
+
 def test_the_learning_rate_falls_in_a_line():
     hyper = ppo.make_hyper(learning_rate=1.0, final_learning_rate=0.1)
     rates = [float(ppo.learning_rate_at(hyper, jnp.float32(p))) for p in (0, 0.5, 1)]
