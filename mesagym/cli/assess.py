@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 from mesagym.evals.evidence import evidence_from_outcomes
-from mesagym.evals.outcomes import Columns, Contestant, evaluate
+from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
 from mesagym.training.saved import Saved
@@ -91,10 +92,19 @@ def assess(
     ]
     random = RandomPolicy(env.num_actions)
     contestants.append(Contestant("random", "sampled", random, (), (0,)))
-    for k, name in enumerate(env.own_objectives):
-        oracle = OraclePolicy(env, k)
-        contestants.append(Contestant(f"oracle:{name}", "greedy", oracle, (), (0,)))
-    return Assessment(pools, evaluate(env, list(pools.values()), contestants, seed))
+    # An oracle reads whole levels, so it belongs to the grid that it is put on.
+    tables = [
+        evaluate(env, [pool], [*contestants, *_oracles(pool.env)], seed)
+        for pool in pools.values()
+    ]
+    return Assessment(pools, concatenate(tables))
+
+
+def _oracles(env: Environment) -> list[Contestant]:
+    return [
+        Contestant(f"oracle:{name}", "greedy", OraclePolicy(env, k), (), (0,))
+        for k, name in enumerate(env.own_objectives)
+    ]
 
 
 def verdict_of(
