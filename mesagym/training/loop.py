@@ -117,6 +117,7 @@ def train(
             f"{program.updates_per_chunk}; start in a new run directory"
         )
     alive = np.asarray(state.alive)
+    kept = done
     while done < program.total_updates and stop.name is None and alive.any():
         state, metrics = advance(cells, state)
         metrics = jax.tree.map(np.asarray, metrics)  # waits for the device
@@ -130,10 +131,12 @@ def train(
                 "it is left out of the verdict. A lower agent.learning_rate may help"
             )
         alive = metrics.alive[:, -1]
-        over = done >= program.total_updates or stop.name or not alive.any()
-        if over or time.monotonic() - saved > save_seconds:
+        if time.monotonic() - saved > save_seconds:
             hooks.save(done, state_io.to_arrays(state))
-            saved = time.monotonic()
+            kept, saved = done, time.monotonic()
+    # Asked after the loop, since a signal may come at any moment of its last turn.
+    if kept < done:
+        hooks.save(done, state_io.to_arrays(state))
     return Trained(
         params=state.optimised.params,
         alive=np.asarray(state.alive),

@@ -2,15 +2,16 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
-from tests.training.conftest import make_program, make_three_cells
-from tests.training.test_chunk import leaves_equal
 
 from mesagym.errors import UserError
 from mesagym.training.loop import Hooks, StopSignal, make_cells, train
+from tests.training.conftest import make_program, make_three_cells
+from tests.training.test_chunk import leaves_equal
 
 
 class Kept:
@@ -87,6 +88,20 @@ def test_a_signal_ends_the_chunk_saves_and_says_which(program, cells):
     assert list(kept.saved) == [2]
 
 
+def test_a_signal_after_a_chunk_was_not_saved_saves_it_yet(program, cells, monkeypatch):
+    stop, kept = StopSignal(), Kept()
+
+    def clock():
+        # The loop looks at the clock once the chunk is logged: the signal comes then.
+        stop.name = "SIGTERM" if kept.rows else None
+        return 0.0
+
+    monkeypatch.setattr("mesagym.training.loop.time", SimpleNamespace(monotonic=clock))
+    trained = train(program, cells, kept.hooks(), stop=stop)
+    assert trained.stopped == "SIGTERM"
+    assert list(kept.saved) == [2]
+
+
 def test_a_lost_seed_is_named_and_the_others_end_as_without_it(whole, program, cells):
     trained, _ = whole
     rates = cells.hyper.learning_rate.at[1].set(np.nan)
@@ -117,7 +132,7 @@ def test_training_ends_where_every_seed_is_lost(program):
 def test_a_checkpoint_of_another_shape_is_refused(whole, cells):
     _, kept = whole
     other = make_program(pool_size=17)
-    with pytest.raises(UserError, match="needs .*17"):
+    with pytest.raises(UserError, match=r"needs .*17"):
         train(other, cells, kept.hooks(), resume=kept.saved[2])
 
 
