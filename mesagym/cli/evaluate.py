@@ -33,6 +33,10 @@ def run(config: EvaluateConfig) -> int:
     source = RunDirectory.read(config.run)
     trained = load(source, config.seeds)
     pools = pools_for(trained, config.shifts.names, config.levels, config.seed, say)
+    # A verdict on the whole run counts, as training's own does, the seeds it lost.
+    stopped = 0
+    if config.seeds is None:
+        stopped = len(set(source.manifest.get("seeds", [])) - set(trained.seeds))
     # Asked for by any other names, the same evaluation is the same.
     same = {
         "shifts": list(pools),
@@ -53,7 +57,7 @@ def run(config: EvaluateConfig) -> int:
     whole = {**dataclasses.asdict(config), **same}
     with source.evaluation(name, whole, manifest=facts, identity=same) as record:
         assessment = assess(trained, pools, config.seed, config.modes)
-        verdict = verdict_of(assessment, config.modes)
+        verdict = verdict_of(assessment, config.modes, stopped)
         if not record.completed:
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary(

@@ -26,6 +26,9 @@ EPISODES = 4
 MAPPED = 2
 """Levels that are drawn as maps: the first clean ones, with the first seed."""
 
+LAST = "films/clean.gif"
+"""Written after the other films and maps: where it is, none of them is missing."""
+
 WIDTH = 224
 """Pixels that an episode's frame has at most."""
 
@@ -33,7 +36,7 @@ WIDTH = 224
 def films_and_maps(
     trained: Saved, pools: dict[str, EvaluationPool]
 ) -> dict[str, bytes]:
-    """Return films and maps, by their path in the run directory.
+    """Return films and maps, by their path in the run directory, `LAST` as the last.
 
     Args:
         trained: the policies.
@@ -43,15 +46,13 @@ def films_and_maps(
         "agreeing": "In distribution: the objectives agree",
         "clean": "Out of distribution: they come apart",
     }
-    files = {
-        f"films/{name}.gif": film(
+    files = {}
+    if isinstance(trained.env, Corner):
+        files[MAPS] = maps_to_bytes(_maps(trained, pools["clean"]))
+    for name in VERDICT_SHIFTS:
+        files[f"films/{name}.gif"] = film(
             played(trained, pools[name]), titles[name], trained.env.objective_names
         )
-        for name in VERDICT_SHIFTS
-        if name in pools
-    }
-    if isinstance(trained.env, Corner) and "clean" in pools:
-        files[MAPS] = maps_to_bytes(_maps(trained, pools["clean"]))
     return files
 
 
@@ -168,7 +169,7 @@ def complete(
         run: open for writing, its policies and outcomes there.
         pools: those of its evaluation, drawn again where they are not at hand.
     """
-    if "films/clean.gif" not in run.contents:
+    if LAST not in run.contents:
         trained = load(run)
         if pools is None:
             tested = run.config["evaluation"]

@@ -35,7 +35,9 @@ def where(config: ReportConfig) -> Path:
         return Path(config.out)
     if len(config.run) == 1:
         return Path(config.run[0]) / "report.html"
-    return Path(os.path.commonpath(config.run)) / "report.html"
+    if all(os.path.isabs(path) == os.path.isabs(config.run[0]) for path in config.run):
+        return Path(os.path.commonpath(config.run)) / "report.html"
+    return Path(os.path.commonpath(map(os.path.abspath, config.run))) / "report.html"
 
 
 def conclude(views: list[RunView], page: Path) -> int:

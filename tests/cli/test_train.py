@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesagym.cli import doctor, train
+from mesagym.cli import doctor, report, train
 from mesagym.cli.main import main
+from mesagym.cli.pictures import LAST
+from mesagym.cli.schema import ReportConfig
 from mesagym.errors import UserError
+from mesagym.report.view import MAPS
 from mesagym.tracking import ConsoleSink, RunDirectory
 from mesagym.training import saved
 
@@ -72,6 +75,13 @@ def test_a_run_has_all_that_it_promises(run: RunDirectory) -> None:
         "report.html",
     }
     assert wanted - set(run.contents) == set()
+
+
+def test_the_film_that_says_that_pictures_are_complete_is_the_last_one(
+    run: RunDirectory,
+) -> None:
+    pictures = [name for name in run.contents if name in (MAPS, LAST)]
+    assert pictures == [MAPS, LAST]
 
 
 def test_nothing_in_a_run_is_pickled(finished: Path) -> None:
@@ -248,6 +258,18 @@ def test_a_shift_that_a_network_cannot_see_is_left_out_with_a_line(
     assert "shift 'larger' is left out: this network reads grids of 5x5 only" in err
 
 
+def test_an_evaluation_of_a_whole_run_counts_the_seeds_that_training_lost(
+    finished: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost = {"seeds": [0, 1, 2, 3, 4]}
+    monkeypatch.setattr(RunDirectory, "manifest", property(lambda _: lost))
+    words = ["shifts=quick", "levels=8", "name=lost"]
+    assert main(["evaluate", f"run={finished}", *words]) == 0
+    assert " of 5 seeds did not learn" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -276,6 +298,22 @@ def test_a_report_makes_what_a_run_lacks(
     assert main(["report", f"run={finished}", f"out={page}"]) == 0
     assert page.read_text().startswith("<!doctype html>")
     assert f"Report: {page}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("runs", "place"),
+    [
+        (["runs/one"], "runs/one"),
+        (["runs/one", "runs/other"], "runs"),
+        (["{here}/runs/one", "runs/other"], "{here}/runs"),
+    ],
+)
+def test_a_page_of_several_runs_goes_to_the_folder_that_holds_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: list[str], place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = ReportConfig(run=[each.format(here=tmp_path) for each in runs])
+    assert report.where(config) == Path(place.format(here=tmp_path)) / "report.html"
 
 
 def test_a_report_of_a_run_that_has_no_outcomes_is_a_line(
