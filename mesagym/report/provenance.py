@@ -1,8 +1,10 @@
 """What a report says of how its runs were made: machine, versions, configuration."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from mesagym.report.view import RunView
 from mesagym.tracking.console import duration, short
@@ -39,46 +41,66 @@ def provenance(run: RunView) -> list[tuple[str, str]]:
 
 def setting(runs: Sequence[RunView]) -> str:
     """Return one line on what was trained, how long, and on what; empty if unknown."""
-    run = runs[0]
-    parts = []
-    env, agent = run.config.get("env"), run.config.get("agent")
-    if isinstance(env, Mapping) and env.get("name"):
-        text = str(env["name"])
-        size = env.get("size")
-        if size:
-            sides = size if isinstance(size, Sequence) else (size, size)
-            text += " " + "×".join(str(side) for side in sides)
-        if env.get("layout"):
-            text += f" ({env['layout']})"
-        parts.append(text)
-    if isinstance(agent, Mapping) and agent.get("name"):
-        parts.append(f"agent {agent['name']}")
-    seeds = sorted({each.verdict.n_seeds for each in runs})
-    if seeds:
-        many = " or ".join(map(str, seeds))
-        parts.append(f"{many} seed{'s' * (seeds != [1])} each")
     steps = [
         int(each.metrics["env_steps"].to_numpy().max())
         for each in runs
         if each.metrics.num_rows
     ]
-    if steps:
-        parts.append(f"{short(float(max(steps)))} environment steps a seed")
-    seconds = [_seconds(each) for each in runs]
-    if seconds and not any(math.isnan(each) for each in seconds):
-        parts.append(f"trained in {duration(sum(seconds))}")
-    device = run.manifest.get("device")
-    if isinstance(device, str):
-        parts.append(f"on {device}")
-    text = ", ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}." if parts else ""
+    seeds = sorted({each.verdict.n_seeds for each in runs})
+    seconds = sum(_seconds(each) for each in runs)
+    parts = [
+        _either(_environment(each) for each in runs),
+        _either(_agent(each) for each in runs),
+        _either(map(str, seeds)) + f" seed{'s' * (seeds != [1])} each",
+        _either(f"{short(n)} environment steps a seed" for n in sorted(steps)),
+        "" if math.isnan(seconds) else f"trained in {duration(seconds)}",
+        _either(f"on {_text(each.manifest.get('device'))}" for each in runs),
+    ]
+    text = ", ".join(part for part in parts if part and part != "on ")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _either(texts: Iterable[str]) -> str:
+    """Return what runs have, once where they have the same."""
+    return " or ".join(dict.fromkeys(text for text in texts if text))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _environment(run: RunView) -> str:
+    env = run.config.get("env")
+    if not isinstance(env, Mapping) or not env.get("name"):
+        return ""
+    text = str(env["name"])
+    size = env.get("size")
+    if size:
+        sides = size if isinstance(size, Sequence) else (size, size)
+        text += " " + "×".join(str(side) for side in sides)
+    return f"{text} ({env['layout']})" if env.get("layout") else text
+
+
+def _agent(run: RunView) -> str:
+    agent = run.config.get("agent")
+    if not isinstance(agent, Mapping) or not agent.get("name"):
+        return ""
+    return f"agent {agent['name']}"
 
 
 def _seconds(run: RunView) -> float:
-    """Return how long training took; NaN where the metrics do not say."""
+    """Return how long training took; NaN where the metrics do not say.
+
+    The clock begins anew where a stopped training went on.
+    """
     if run.metrics.num_rows == 0 or "clock_seconds" not in run.metrics.column_names:
         return math.nan
-    return float(run.metrics["clock_seconds"].to_numpy().max())
+    seconds, step = (run.metrics[n].to_numpy() for n in ("clock_seconds", "env_steps"))
+    steps, place = np.unique(step, return_inverse=True)
+    clock = np.zeros(len(steps))
+    np.maximum.at(clock, place, seconds)
+    ends = np.append(clock[1:] < clock[:-1], True)
+    return float(clock[ends].sum())
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

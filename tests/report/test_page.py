@@ -5,6 +5,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from mesagym.errors import UserError
@@ -12,6 +14,7 @@ from mesagym.evals.verdict import in_words
 from mesagym.report.caveats import caveats
 from mesagym.report.page import report_html, write_report
 from mesagym.report.provenance import provenance, setting
+from mesagym.tracking.console import duration
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +208,20 @@ def test_the_setting_is_one_sentence(make_run):
         "Corner 9×9 (blocks), agent mlp, 2 seeds each, 1.97M environment steps a seed, "
         "trained in 1m36s, on a synthetic device."
     )
+
+
+def test_the_setting_names_what_runs_do_not_share(make_run):
+    one = make_run(seeds=2)
+    config = {**one.config, "agent": {"name": "cnn"}}
+    assert "agent mlp or agent cnn, " in setting([one, replace(one, config=config)])
+
+
+def test_the_time_of_a_training_that_was_taken_up_again_counts_both_parts(make_run):
+    run = make_run(seeds=2)
+    updates = run.metrics["update"].to_numpy()
+    half = updates.max() // 2
+    clock = np.where(updates > half, updates - half, updates).astype(float)
+    place = run.metrics.column_names.index("clock_seconds")
+    metrics = run.metrics.set_column(place, "clock_seconds", pa.array(clock))
+    whole = duration(int(updates.max()))
+    assert f"trained in {whole}, " in setting([replace(run, metrics=metrics)])
