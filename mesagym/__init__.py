@@ -1,4 +1,4 @@
-"""mesagym: induce goal misgeneralization in small agents and measure what they learned."""
+"""mesagym: induce goal misgeneralization in small agents, measure what they learned."""
 
 import importlib
 from typing import Any

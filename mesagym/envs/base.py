@@ -73,9 +73,9 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
 
     A subclass is a frozen dataclass of its static settings, so that environments
     made alike are equal, hash alike and compile once. It provides `initial_state`,
-    `transition`, `objectives`, `is_terminated`, `observe`, `draw_level`,
-    `classify`, `solve`, `guide`, `guided_action`, `parse`, `show`, `render` and
-    the class attributes below.
+    `transition`, `objectives`, `is_terminated`, `observe`, `make_params`,
+    `sample_levels`, `classify`, `solve`, `guide`, `guided_action`, `parse`, `show`,
+    `render` and the class attributes below.
 
     ``extra_objectives`` appends a user's own: pairs of a name and a function
     ``(state, action, next_state) -> float32[]``.

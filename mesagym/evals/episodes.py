@@ -101,58 +101,11 @@ def run_episodes(
     base = jax.random.fold_in(jax.random.key(seed), 1)
     parts = []
     for begin in range(0, pool.size, LEVELS_AT_ONCE):
-        chunk = jax.tree.map(
-            lambda leaf: leaf[begin : begin + LEVELS_AT_ONCE], pool.levels
-        )
+        chunk = slice(begin, begin + LEVELS_AT_ONCE)
+        levels = jax.tree.map(lambda leaf, chunk=chunk: leaf[chunk], pool.levels)
         keys = jnp.stack(
             [jax.random.fold_in(jax.random.fold_in(base, s), begin) for s in seeds]
         )
-        episodes = _run(pool.env, policy, params, chunk, pool.env_params, keys)
+        episodes = _run(pool.env, policy, params, levels, pool.env_params, keys)
         parts.append(jax.tree.map(np.asarray, episodes))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
-
-
-def trace(
-    env: Environment,
-    policy: Any,
-    params: Any,
-    level: Any,
-    env_params: Any,
-    key: jax.Array,
-    max_steps: int,
-) -> tuple[list[Any], np.ndarray]:
-    """Follow one episode state by state, to draw it.
-
-    Args:
-        env: the environment.
-        policy: anything that keeps the policy protocol.
-        params: its weights.
-        level: one level.
-        env_params: the environment's parameters.
-        key: randomness.
-        max_steps: where to stop if the episode goes on.
-
-    Returns:
-        The states from first to last (t + 1 of them), and float32[t, K] what each
-        step paid of every objective.
-    """
-    act = jax.jit(partial(policy.act), static_argnames=("capture",))
-    step = jax.jit(env.step_env)
-    obs, state = env.reset_to_level(key, level, env_params)
-    carry, states, paid = policy.init_carry(1), [state], []
-    for time in range(max_steps):
-        key, key_act, key_step = jax.random.split(key, 3)
-        action, carry, _ = act(
-            params,
-            carry,
-            obs[None],
-            key_act,
-            reset=jnp.array([time == 0]),
-            state=jax.tree.map(lambda leaf: leaf[None], state),
-        )
-        obs, state, _, terminated, info = step(key_step, state, action[0], env_params)
-        states.append(state)
-        paid.append(np.asarray(info["objectives"]))
-        if terminated or env.is_truncated(state, env_params):
-            break
-    return states, np.stack(paid)

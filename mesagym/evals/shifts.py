@@ -1,4 +1,4 @@
-"""Named changes of the level distribution, and fixed pools of levels drawn from them."""
+"""Named changes of the level distribution, and fixed pools drawn from them."""
 
 import dataclasses
 import zlib
@@ -253,7 +253,9 @@ def build_pool(
             np.asarray, draw(jax.random.fold_in(key, round_))
         )
         kept = _kept(classes, shift.keep)
-        parts.append(jax.tree.map(lambda leaf: leaf[kept], (levels, classes)))
+        parts.append(
+            jax.tree.map(lambda leaf, kept=kept: leaf[kept], (levels, classes))
+        )
         found += int(kept.sum())
         if found >= n:
             break

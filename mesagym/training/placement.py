@@ -1,4 +1,4 @@
-"""How the cells of a grid are batched: one decision, by backend, devices and network."""
+"""How the cells of a grid are batched: one decision, by backend and devices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ def over_cells(
         return jax.lax.map(lambda each: function(*each), arguments)
 
     if how == "map":
-        return jax.jit(one_after_another, donate_argnums=())
+        return jax.jit(one_after_another)
     if how == "vmap":
         return jax.jit(jax.vmap(function))
     if how != "shard":
@@ -52,7 +52,10 @@ def over_cells(
     each_device = one_after_another if on_cpu else jax.vmap(function)
     sharded = jax.jit(
         jax.shard_map(
-            each_device, mesh=mesh, in_specs=P("cell"), out_specs=P("cell"),
+            each_device,
+            mesh=mesh,
+            in_specs=P("cell"),
+            out_specs=P("cell"),
             check_vma=False,
         )
     )
