@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017), one update at a time."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ class PPOShape:
     epochs: int = 2
     minibatches: int = 4
     clip_values: bool = True
-    microbatch: int | None = None  # rows whose gradient is taken at once; None is all
+    microbatch: int | None = None  # rows of a gradient at once; None, or more, is all
 
     def __post_init__(self) -> None:
         for name in ("num_envs", "rollout_steps", "epochs", "minibatches"):
@@ -35,9 +36,8 @@ class PPOShape:
                 f"agent.minibatches: {self.minibatches} does not divide the "
                 f"{self.steps_per_update} steps of an update (num_envs × rollout_steps)"
             )
-
         if self.microbatch is not None and (
-            self.microbatch < 1 or self.minibatch % self.microbatch
+            self.microbatch < 1 or self.minibatch % min(self.microbatch, self.minibatch)
         ):
             raise UserError(
                 f"agent.microbatch: {self.microbatch} does not divide a minibatch of "
@@ -189,8 +189,9 @@ def loss(
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Return the PPO objective to minimise, and its parts.
 
-    Advantages come normalised over the whole minibatch. The clipped surrogate is equation 7 of Schulman et al. 2017; value clipping is
-    that of the original implementation (Engstrom et al. 2020, section 2).
+    Advantages come normalised over the whole minibatch. The clipped surrogate is
+    equation 7 of Schulman et al. 2017; value clipping is that of the original
+    implementation (Engstrom et al. 2020, section 2).
     """
     logits, value = policy.evaluate(params, batch.obs)
     choice = Categorical(logits)
@@ -221,7 +222,8 @@ def loss(
 def normalised(batch: Batch) -> Batch:
     """Return a batch whose advantages have mean 0 and standard deviation 1."""
     advantage = batch.advantage - batch.advantage.mean()
-    return batch.replace(advantage=advantage / (batch.advantage.std() + 1e-8))
+    advantage = advantage / (batch.advantage.std() + 1e-8)
+    return dataclasses.replace(batch, advantage=advantage)
 
 
 def gradient(
@@ -233,7 +235,7 @@ def gradient(
     what a convolution keeps for its gradient then stays in a CPU's cache.
     """
     of_loss = jax.grad(loss, argnums=1, has_aux=True)
-    if shape.microbatch is None or shape.microbatch == shape.minibatch:
+    if shape.microbatch is None or shape.microbatch >= shape.minibatch:
         return of_loss(policy, params, batch, hyper, shape.clip_values)
     count = shape.minibatch // shape.microbatch
     split = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)

@@ -162,7 +162,9 @@ class AgentConfig:
     epochs: int = key("passes over a rollout", low=1)
     minibatches: int = key("parts of a rollout, a gradient step each", low=1)
     clip_values: bool = key("whether the value's change is clipped, too")
-    microbatch: int | None = key("rows of a gradient at once; null is a minibatch", low=1)
+    microbatch: int | None = key(
+        "rows of a gradient at once; null is a minibatch", low=1
+    )
     learning_rate: float = key("Adam's, at the first update", low=0, shown=True)
     final_learning_rate: float = key("at the end, as a share of it", low=0, high=1)
     discount: float = key("γ", low=0, high=1, shown=True)

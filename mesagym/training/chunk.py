@@ -1,6 +1,6 @@
 """The compiled unit of training: refill the pool, then some updates. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -139,13 +139,13 @@ def _refill(program: Program, cell: Cell, state: TrainState) -> TrainState:
     """Replace the pool. Running episodes keep the level in their state."""
     key, key_pool = jax.random.split(state.key)
     pool = _fresh_pool(program, cell, key_pool, state.pool.generation + 1)
-    return state.replace(
+    unvisited = jnp.zeros_like(state.workers.visited)
+    return replace(
+        state,
         key=key,
         pool=pool,
-        bought=state.bought.replace(levels=_distinct(state)),
-        workers=state.workers.replace(
-            visited=jnp.zeros_like(state.workers.visited)
-        ),
+        bought=replace(state.bought, levels=_distinct(state)),
+        workers=replace(state.workers, visited=unvisited),
     )
 
 
@@ -192,13 +192,15 @@ def train_chunk(
         optimised = jax.tree.map(
             lambda new, old: jnp.where(alive, new, old), optimised, state.optimised
         )
-        state = state.replace(
+        state = replace(
+            state,
             optimised=optimised,
             workers=workers,
             key=key,
             update=state.update + 1,
             alive=alive,
-            bought=state.bought.replace(
+            bought=replace(
+                state.bought,
                 episodes=state.bought.episodes + counts.distinguishing_episodes,
                 transitions=state.bought.transitions
                 + counts.distinguishing_transitions,

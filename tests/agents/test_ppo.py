@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.agents.probes import Probe, probe_params
 
 from mesagym.agents import ppo
 from mesagym.agents.advantages import generalised_advantages
@@ -14,6 +13,7 @@ from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.agents.rollout import collect, start_workers
 from mesagym.errors import UserError
+from tests.agents.probes import Probe, probe_params
 
 SHAPE = ppo.PPOShape(
     num_envs=32, rollout_steps=8, epochs=4, minibatches=2, clip_values=False
