@@ -59,15 +59,20 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def difference(there: Any, here: Any, most: int = 3) -> str:
-    """Say which keys differ, at most ``most`` of them; empty where none does."""
+    """Say which keys differ, at most ``most`` of them; empty where none does.
+
+    A key that is not there counts as null, which stands for "as without it": a run
+    is still the same one after mesagym has learned to do something else as well.
+    """
     one, other = _flat(there), _flat(here)
     said = []
     for key in [*one, *(key for key in other if key not in one)]:
-        old, new = (
-            files.canonical_json(each[key]) if key in each else "not set"
-            for each in (one, other)
-        )
+        old, new = (files.canonical_json(each.get(key)) for each in (one, other))
         if old != new:
+            old, new = (
+                text if key in each else "not set"
+                for text, each in ((old, one), (new, other))
+            )
             said.append(f"{key} is {_short(old)} there and {_short(new)} here")
     more = f" (and {len(said) - most} more)" if len(said) > most else ""
     return "; ".join(said[:most]) + more

@@ -65,7 +65,7 @@ class Record:
                 Facts that have changed when a folder is taken up again are kept
                 beside the first ones, under ``resumed``.
             identity: the part of ``config`` that changes results; all of it if
-                None. Its hash decides whether an existing folder is the same run.
+                None. It decides whether an existing folder is the same run.
 
         Raises:
             UserError: another configuration, in use, not a record, damaged, not

@@ -109,6 +109,17 @@ def test_only_the_identity_decides_whether_a_run_is_the_same(tmp_path: Path):
             assert run.config["tracking"] == tracking
 
 
+def test_a_run_is_the_same_after_a_key_was_added_that_is_null(tmp_path: Path):
+    path = tmp_path / "run"
+    RunDirectory.open(path, {"agent": {"clip": 0.2}}, manifest={}).close()
+    config = {"agent": {"clip": 0.2, "microbatch": None}}
+    with RunDirectory.open(path, config, manifest={}) as run:
+        assert not run.is_new
+    config["agent"]["microbatch"] = 128
+    with pytest.raises(UserError, match="microbatch is not set there and 128"):
+        RunDirectory.open(path, config, manifest={})
+
+
 def test_a_key_of_the_manifest_itself_cannot_be_a_fact(tmp_path: Path):
     with pytest.raises(ValueError, match="contents"):
         RunDirectory.open(tmp_path / "run", {}, manifest={"contents": {}})
