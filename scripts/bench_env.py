@@ -25,7 +25,7 @@ def rollout(env: Any, params: Any, batch: int, steps: int, form: str, alone: boo
     def observe_alone(state: Any, action: jax.Array) -> tuple[Any, Any, jax.Array]:
         row = 1 + (action + state.time) % (env.height - 2)
         state = state.replace(agent=state.agent.at[0].set(row), time=state.time + 1)
-        return env.observe(None, state, None, params), state, jnp.float32(0)
+        return env.observe(None, state, None, params), state, jnp.float32(0.0)
 
     def step_all(key: jax.Array, state: Any) -> tuple[Any, Any, Any]:
         bits = jax.random.bits(key, (batch, 2), jnp.uint32)
@@ -41,14 +41,16 @@ def rollout(env: Any, params: Any, batch: int, steps: int, form: str, alone: boo
         def body(carry: Any, key: jax.Array) -> tuple[Any, Any]:
             state, total = carry
             obs, state, reward = step_all(key, state)
-            if form == "summed":
-                return (state, total + obs.sum() + reward.sum()), None
             if form == "stacked":
                 return (state, total), (obs, reward)
-            return (state, total + reward.sum()), None
+            # A sum for each environment, so that the work divides over cores.
+            total = total + reward
+            if form == "summed":
+                total = total + obs.reshape(batch, -1).sum(axis=1)
+            return (state, total), None
 
         keys = jax.random.split(key, steps)
-        return jax.lax.scan(body, (state, jnp.float32(0)), keys)
+        return jax.lax.scan(body, (state, jnp.zeros(batch)), keys)
 
     reset = jax.jit(jax.vmap(env.reset, in_axes=(0, None)))
     _, state = reset(jax.random.split(jax.random.key(0), batch), params)
