@@ -58,7 +58,7 @@ def rollout(env: Any, params: Any, batch: int, steps: int, form: str, alone: boo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--env", default="Corner-v0")
     parser.add_argument("--sizes", type=int, nargs="+", default=[13])
     parser.add_argument("--batch", type=int, default=1024)
@@ -91,8 +91,11 @@ def main() -> None:
             )
             timings.append(
                 measure(
-                    f"levels {layout} {size}x{size}", args.levels, args.repeats,
-                    pool, jax.random.key(2),
+                    f"levels {layout} {size}x{size}",
+                    args.levels,
+                    args.repeats,
+                    pool,
+                    jax.random.key(2),
                 )
             )
     record = facts(timings, vars(args), args.peer)

@@ -80,7 +80,7 @@ def bench(name: str, repeats: int, peak: float) -> Timing:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--agents", nargs="+", default=list(AGENTS), choices=AGENTS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peer", help="JSON of another system's figures, same names")
@@ -91,8 +91,11 @@ def main() -> None:
     record = facts(timings, vars(args), args.peer)
     record["matrix_peak_gflops"] = [before / 1e9, matrix_peak() / 1e9]
     show(record)
-    print("float32 matrix peak before and after: {:.0f}, {:.0f} GFLOP/s".format(
-        *record["matrix_peak_gflops"]))
+    print(
+        "float32 matrix peak before and after: {:.0f}, {:.0f} GFLOP/s".format(
+            *record["matrix_peak_gflops"]
+        )
+    )
     write(record, args.out)
 
 

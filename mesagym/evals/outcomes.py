@@ -74,7 +74,9 @@ def rows(
 ) -> Columns:
     """Return the rows of one contestant on one pool."""
     seeds, n = episodes.steps.shape
-    codes = outcome_codes(episodes.first)
+    # Objectives that a user added to watch decide nothing.
+    own = slice(len(env.own_objectives))
+    codes = outcome_codes(episodes.first[..., own])
     optimal = np.broadcast_to(pool.solution.steps, episodes.first.shape)
     labels = np.array(LABEL_NAMES)[np.asarray(pool.classes.label)]
     shape = (seeds, n)
@@ -98,7 +100,9 @@ def rows(
         columns[f"return_{name}"] = episodes.returns[..., k]
         columns[f"first_{name}"] = episodes.first[..., k]
         columns[f"optimal_{name}"] = optimal[..., k]
-    columns["efficiency"] = path_efficiency(episodes.first, optimal, codes)
+    columns["efficiency"] = path_efficiency(
+        episodes.first[..., own], optimal[..., own], codes
+    )
     return {name: np.ascontiguousarray(v).reshape(-1) for name, v in columns.items()}
 
 

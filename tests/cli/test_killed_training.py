@@ -81,7 +81,9 @@ def test_twenty_kills_at_random_moments_change_no_bit(tmp_path: Path) -> None:
         kills += 1
         if not running:
             break  # it came to its end before it could be killed once more
-    assert kills == KILLS, "the training was over before it had been killed often enough"
+    assert kills == KILLS, (
+        "the training was over before it had been killed often enough"
+    )
 
     last = start(broken)
     _, said = last.communicate()

@@ -5,10 +5,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tests.training.conftest import make_program
 
 from mesagym.levels.pool import DISTINGUISHING
 from mesagym.training.chunk import start, train_chunk
+from tests.training.conftest import make_program
 
 
 def leaves_equal(one, other):
@@ -85,9 +85,7 @@ def test_what_alpha_bought_only_grows_and_episodes_bound_levels(begin, advance, 
 
 def test_a_lost_seed_keeps_its_last_sound_weights(begin, advance, cell):
     state = begin(cell)
-    poison = cell.replace(
-        hyper=cell.hyper.replace(learning_rate=jnp.float32(jnp.nan))
-    )
+    poison = cell.replace(hyper=cell.hyper.replace(learning_rate=jnp.float32(jnp.nan)))
     after, metrics = advance(poison, state)
     assert not bool(after.alive)
     assert not np.asarray(metrics.alive).any()
