@@ -31,6 +31,8 @@ def run(config: EvaluateConfig) -> int:
 
     device.use(config.device)
     source = RunDirectory.read(config.run)
+    if not source.completed:
+        say(f"'{source.path}' is not complete: only what is saved so far is tested")
     trained = load(source, config.seeds)
     pools = pools_for(trained, config.shifts.names, config.levels, config.seed, say)
     # A verdict on the whole run counts, as training's own does, the seeds it lost.

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -317,15 +317,13 @@ class Record:
 
     def write_outcomes(
         self,
-        outcomes: Mapping[str, Any] | Iterable[Mapping[str, Any]] | tables.Table,
+        outcomes: Mapping[str, Any] | Sequence[Mapping[str, Any]] | tables.Table,
     ) -> None:
         """Write ``outcomes.parquet``: one row an episode.
 
         Args:
             outcomes: columns by name, rows, or a ``pyarrow.Table``.
         """
-        if not isinstance(outcomes, Mapping) and not hasattr(outcomes, "schema"):
-            outcomes = list(outcomes)
         table = tables.as_table(outcomes)
         self._commit({"outcomes.parquet": tables.table_to_bytes(table)})
 

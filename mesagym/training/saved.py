@@ -201,6 +201,8 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
             "same command."
         )
     wanted = there if seeds is None else tuple(seeds)
+    if not wanted:
+        raise UserError("seeds: none given; name some of " + ", ".join(map(str, there)))
     found = [run.load_policy(seed) for seed in wanted]
     described = found[0][1]
     about, network = described["environment"], dict(described["network"])
@@ -210,7 +212,15 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
     )
     obs = jnp.zeros((1, *env.observation_shape), bool)
     like = jax.eval_shape(lambda: policy.init(jax.random.key(0), obs))
-    each = [from_arrays(like, arrays) for arrays, _ in found]
+    each = [
+        from_arrays(
+            like,
+            arrays,
+            f"'{run.path}', the policy of seed {seed}",
+            "use the mesagym that its manifest.json names",
+        )
+        for seed, (arrays, _) in zip(wanted, found, strict=True)
+    ]
     return Saved(
         about["name"],
         env,

@@ -24,12 +24,19 @@ def to_arrays(tree: Any) -> dict[str, np.ndarray]:
     }
 
 
-def from_arrays(like: Any, arrays: dict[str, np.ndarray]) -> Any:
+def from_arrays(
+    like: Any,
+    arrays: dict[str, np.ndarray],
+    what: str = "checkpoint",
+    mend: str = "start in a new run directory",
+) -> Any:
     """Return the pytree that `to_arrays` flattened.
 
     Args:
         like: a pytree of the same structure, or its shapes (`jax.eval_shape`).
         arrays: by path.
+        what: the file, for an error.
+        mend: what to do about it.
 
     Raises:
         UserError: a leaf is missing, or has another shape or type.
@@ -39,8 +46,7 @@ def from_arrays(like: Any, arrays: dict[str, np.ndarray]) -> Any:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         if name not in arrays:
             raise UserError(
-                f"checkpoint: it has no '{name}'; it was written by another version, "
-                "start in a new run directory"
+                f"{what}: it has no '{name}'; another version wrote it, {mend}"
             )
         array = arrays[name]
         if _is_key(leaf):
@@ -49,9 +55,8 @@ def from_arrays(like: Any, arrays: dict[str, np.ndarray]) -> Any:
             restored = jnp.asarray(array)
         if restored.shape != leaf.shape or restored.dtype != leaf.dtype:
             raise UserError(
-                f"checkpoint: '{name}' is {restored.dtype}{list(restored.shape)} and "
-                f"this configuration needs {leaf.dtype}{list(leaf.shape)}; start in a "
-                "new run directory"
+                f"{what}: '{name}' is {restored.dtype}{list(restored.shape)} and "
+                f"{leaf.dtype}{list(leaf.shape)} is needed here; {mend}"
             )
         return restored
 

@@ -427,7 +427,7 @@ def test_outcomes_come_back(run: RunDirectory):
 
 
 def test_outcomes_may_be_given_as_rows(run: RunDirectory):
-    run.write_outcomes({"seed": seed} for seed in range(3))
+    run.write_outcomes([{"seed": seed} for seed in range(3)])
     assert run.read_outcomes()["seed"].to_pylist() == [0, 1, 2]
 
 
