@@ -74,7 +74,9 @@ class Counts:
             for group in groups.to_pylist()
             if group["shift"] != "clean" or group["clean"]
         ]
-        self.shifts = tuple(str(name) for name in outcomes["shift"].unique().to_pylist())
+        self.shifts = tuple(
+            str(name) for name in outcomes["shift"].unique().to_pylist()
+        )
 
     def tally(
         self,
