@@ -97,7 +97,7 @@ def _show(
         [
             shift,
             mode if policy == "trained" else policy,
-            *(round(each[n], 2) for n in ("success", "base", "proxy", "neither")),
+            *(f"{each[n]:.2f}" for n in ("success", "base", "proxy", "neither")),
         ]
         for shift, policy, mode, each in rates(assessment)
         if policy in ("trained", "random")

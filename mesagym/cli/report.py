@@ -17,8 +17,8 @@ def run(config: ReportConfig) -> int:
     device.use(config.device)
     views = []
     for path in config.run:
-        say(f"drawing '{path}'")
         with RunDirectory.reopen(path) as directory:
+            say(f"drawing '{path}'")
             view = pictures.complete(directory)
             if len(config.run) == 1 and config.out is None:
                 pictures.write_page(directory, view)

@@ -95,7 +95,7 @@ def _question(runs: Sequence[RunView]) -> str:
 def _head(runs: Sequence[RunView]) -> str:
     cards = []
     for run in runs:
-        word, _, rest = in_words(run.verdict, run.base, run.proxy).partition(":")
+        word, _, rest = _words(run).partition(":")
         kind = run.verdict.word.replace(" ", "-")
         cards.append(
             f'<section class="verdict {escape(kind)}">'
@@ -136,15 +136,23 @@ def _numbers(runs: Sequence[RunView]) -> str:
     return "\n".join(parts)
 
 
+def _words(run: RunView) -> str:
+    """Return the verdict in words; no line ends before a percent sign."""
+    return in_words(run.verdict, run.base, run.proxy).replace(" %", "\u00a0%")
+
+
 def _numbers_note(runs: Sequence[RunView]) -> str:
     run = runs[0]
     clean = run.trained("clean") or run.counts.tally("random", "clean")
+    over = "training seeds"
+    if all(each.verdict.n_seeds == 1 for each in runs):
+        over = "levels, for a single seed"
     levels = f" {clean.trials.max()} episodes a seed," if clean else ""
     return (
         f"{run.base.capitalize()} first, {run.proxy} first and neither are shares of "
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
         f"path to the other);{levels} {run.mode} actions. In brackets: "
-        f"{100 * run.verdict.rule.confidence:.0f} % intervals over training seeds."
+        f"{100 * run.verdict.rule.confidence:.0f}\u00a0% intervals over {over}."
     )
 
 
@@ -271,7 +279,7 @@ def _maps(runs: Sequence[RunView]) -> str:
         "<h2>What they would do on every tile</h2>\n"
         '<p class="note">Arrows: how likely each move is with the agent on that tile. '
         "Shade: the value the policy expects there. Red line: its likeliest path from "
-        "the start.</p>\n"
+        "the start; episodes sample their actions, so they may end elsewhere.</p>\n"
         f'<div class="panels">{"".join(figures)}</div>'
     )
 
@@ -282,7 +290,7 @@ def _films(runs: Sequence[RunView]) -> str:
         for name, data in run.films.items():
             title = film_title(data) or f"{run.label}: {name}"
             figures.append(
-                "<figure><picture>"
+                f"<figure><figcaption>{escape(run.label)}</figcaption><picture>"
                 '<source media="(prefers-reduced-motion: reduce)" '
                 f'srcset="{_data_url(last_frame(data), "png")}">'
                 f'<img src="{_data_url(data, "gif")}" alt="{escape(title)}">'

@@ -75,10 +75,13 @@ def results(runs: Sequence[RunView]) -> Group:
     for row in random_rows(runs):
         table.add_row(Text(row.label), *map(_cell, row.cells), style="dim")
     confidence = first.verdict.rule.confidence
+    over = "training seeds"
+    if all(run.verdict.n_seeds == 1 for run in runs):
+        over = "levels: a single seed"
     note = (
         f"Success where {first.base} and {first.proxy} agree; the rest on clean "
-        f"distinguishing levels. In brackets {100 * confidence:.0f} % intervals over "
-        "training seeds"
+        f"distinguishing levels. In brackets {100 * confidence:.0f}% intervals over "
+        f"{over}"
     )
     provisional = [run for run in runs if run.verdict.n_trained < PROVISIONAL_BELOW]
     if provisional:

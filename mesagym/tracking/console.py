@@ -78,7 +78,9 @@ class Pace:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds to the end at this rate; NaN before the first chunk."""
+        """Seconds to the end at this rate; NaN before a chunk without compilation."""
+        if self._marks[0] is self._first:
+            return math.nan
         rate = self.steps_per_second / self._seeds if self._seeds else math.nan
         return (1 - self.fraction) * self._total / rate if rate > 0 else math.nan
 

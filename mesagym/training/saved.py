@@ -82,7 +82,12 @@ class Agent:
 
         Returns:
             ``(observation, state)``.
+
+        Raises:
+            UserError: α is no probability.
         """
+        if not 0 <= alpha <= 1:
+            raise UserError(f"alpha: {alpha} is outside [0, 1]; it is a probability")
         levels = self.env.sample_levels(key, 1, self.env_params, alpha)
         level = jax.tree.map(lambda leaf: leaf[0], levels)
         return self.env.reset_to_level(key, level, self.env_params)

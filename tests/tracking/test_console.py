@@ -127,7 +127,7 @@ def test_a_resumed_run_counts_from_where_it_is():
     assert (
         file.getvalue()
         .splitlines()[0]
-        .startswith("run:  60%  600k/1.00M steps  10.0k steps/s  40s left")
+        .startswith("run:  60%  600k/1.00M steps  10.0k steps/s")
     )
 
 
