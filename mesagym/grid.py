@@ -1,13 +1,8 @@
-"""Square grids: moves, random tiles, crops and drawing, shared by every grid world."""
+"""Square grids: moves, random tiles and crops, shared by every grid world."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt8
-
-Colour = tuple[int, int, int]
-
-SHAPES: tuple[str, ...] = ("tile", "disc", "wedge", "ring")
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 UP, LEFT, DOWN, RIGHT = range(4)
 
@@ -72,6 +67,26 @@ def random_tile(
     return jnp.where(count > 0, nth_tile(mask, n), 0)
 
 
+def random_tiles(
+    bits: UInt32[Array, " tile"], mask: Bool[Array, "height width"], n: int
+) -> Int[Array, "n 2"]:
+    """Return ``n`` different true tiles of ``mask``, in random order.
+
+    Where the mask has fewer, those that lack are ``(-1, -1)`` and stand last.
+
+    Args:
+        bits: one random word for each tile of the grid, in reading order.
+        mask: the tiles to choose from.
+        n: how many, at most the number of tiles.
+    """
+    # The lowest bit is the mask's: any true tile outranks every other one. Ties of
+    # 31 random bits fall to the tile read first, a share of 2**-31 a pair.
+    rank = (bits >> 1) | (mask.ravel().astype(jnp.uint32) << 31)
+    chosen = jax.lax.top_k(rank, n)[1]
+    tiles = jnp.stack(jnp.divmod(chosen, mask.shape[1]), axis=-1)
+    return jnp.where(mask.ravel()[chosen][:, None], tiles, -1).astype(jnp.int32)
+
+
 def crop(
     channels: Bool[Array, "height width channel"], centre: Int[Array, "2"], radius: int
 ) -> Bool[Array, "side side channel"]:
@@ -86,46 +101,3 @@ def crop(
     side = 2 * radius + 1
     start = (centre[0], centre[1], 0)
     return jax.lax.dynamic_slice(padded, start, (side, side, channels.shape[-1]))
-
-
-def paint(
-    layers: list[tuple[Bool[Array, "height width"], Colour, str]],
-    background: Colour,
-    tile: int,
-) -> UInt8[Array, "rows columns 3"]:
-    """Draw masks over one another, later ones on top.
-
-    Args:
-        layers: for each the tiles to draw on, the red, green, blue colour (0 to
-            255), and a shape: one of :data:`SHAPES`.
-        background: the colour of a tile that nothing covers.
-        tile: side of a tile in pixels. Shapes are drawn from 5 pixels up; below,
-            they fill the tile.
-    """
-    height, width = layers[0][0].shape
-    image = jnp.broadcast_to(
-        jnp.array(background, jnp.uint8), (height * tile, width * tile, 3)
-    )
-    for mask, colour, shape in layers:
-        stencil = jnp.asarray(_stencil(shape, tile))
-        where = jnp.kron(mask, stencil) > 0
-        image = jnp.where(where[..., None], jnp.array(colour, jnp.uint8), image)
-    return image
-
-
-def _stencil(shape: str, tile: int) -> np.ndarray:
-    """Return the pixels of one tile that a shape covers, int[tile, tile]."""
-    middle = (np.arange(tile) + 0.5) / tile - 0.5
-    down, right = np.meshgrid(middle, middle, indexing="ij")
-    if tile < 5 or shape == "tile":
-        covered = np.ones((tile, tile), dtype=bool)
-    elif shape == "disc":
-        covered = down**2 + right**2 < 0.36**2
-    elif shape == "wedge":
-        covered = (np.abs(right) < (down + 0.42) * 0.55) & (down < 0.34)
-    elif shape == "ring":
-        edge = np.maximum(np.abs(down), np.abs(right))
-        covered = (edge > 0.28) & (edge < 0.44)
-    else:
-        raise ValueError(f"shape '{shape}' is not one of {', '.join(SHAPES)}")
-    return covered.astype(np.int32)

@@ -1,6 +1,4 @@
-"""Moves, random tiles, crops and pictures of grids."""
-
-from itertools import pairwise
+"""Moves, random tiles and crops of grids."""
 
 import jax
 import jax.numpy as jnp
@@ -131,38 +129,29 @@ def test_a_tile_outside_the_grid_marks_nothing():
     assert not grid.at(jnp.array([-1, -1]), 4, 5).any()
 
 
-RED, BLUE, WHITE = (200, 0, 0), (0, 0, 200), (255, 255, 255)
+def test_random_tiles_are_different_true_tiles():
+    draw = jax.jit(lambda bits: grid.random_tiles(bits, jnp.asarray(~ROOM), 4))
+    bits = jax.random.bits(jax.random.key(0), (64, ROOM.size), jnp.uint32)
+    tiles = np.asarray(jax.vmap(draw)(bits))
+    assert not ROOM[tiles[..., 0], tiles[..., 1]].any()
+    assert all(len({tuple(tile) for tile in four}) == 4 for four in tiles.tolist())
 
 
-def test_layers_are_painted_over_one_another():
-    first = jnp.array([[True, True, False]])
-    second = jnp.array([[False, True, False]])
-    image = grid.paint([(first, RED, "tile"), (second, BLUE, "tile")], WHITE, 2)
-    assert image.shape == (2, 6, 3)
-    for column, colour in [(0, RED), (2, BLUE), (4, WHITE)]:
-        assert (image[:, column : column + 2] == jnp.array(colour)).all()
+def test_random_tiles_are_uniform_in_every_place():
+    draw = jax.jit(
+        jax.vmap(lambda bits: grid.random_tiles(bits, jnp.asarray(~ROOM), 2))
+    )
+    bits = jax.random.bits(jax.random.key(1), (5000, ROOM.size), jnp.uint32)
+    tiles = np.asarray(draw(bits)) @ [ROOM.shape[1], 1]
+    for place in range(2):
+        counts = np.bincount(tiles[:, place], minlength=ROOM.size)
+        assert stats.chisquare(counts[~ROOM.ravel()]).pvalue > 0.001
 
 
-@pytest.mark.parametrize("shape", grid.SHAPES)
-def test_a_shape_stays_on_its_tile(shape: str):
-    mask = jnp.zeros((3, 3), dtype=bool).at[1, 1].set(True)
-    image = np.asarray(grid.paint([(mask, RED, shape)], WHITE, 16))
-    painted = (image == RED).all(axis=-1)
-    assert painted[16:32, 16:32].any()
-    assert painted.sum() == painted[16:32, 16:32].sum()
-
-
-def test_the_shapes_look_different():
-    mask = jnp.ones((1, 1), dtype=bool)
-    images = [np.asarray(grid.paint([(mask, RED, s)], WHITE, 16)) for s in grid.SHAPES]
-    assert all((a != b).any() for a, b in pairwise(images))
-
-
-def test_tiles_too_small_for_shapes_are_filled():
-    image = grid.paint([(jnp.ones((1, 1), dtype=bool), RED, "ring")], WHITE, 4)
-    assert (image == jnp.array(RED)).all()
-
-
-def test_an_unknown_shape_is_named():
-    with pytest.raises(ValueError, match="shape 'star' is not one of tile, disc"):
-        grid.paint([(jnp.ones((1, 1), dtype=bool), RED, "star")], WHITE, 16)
+def test_tiles_that_a_mask_lacks_are_nowhere_and_last():
+    mask = jnp.asarray(~ROOM)
+    bits = jax.random.bits(jax.random.key(2), (ROOM.size,), jnp.uint32)
+    tiles = np.asarray(grid.random_tiles(bits, mask, 8))
+    count = int((~ROOM).sum())
+    assert (tiles[:count] >= 0).all()
+    assert (tiles[count:] == -1).all()

@@ -57,7 +57,9 @@ class Network(nn.Module):
 
 
 def _as_input(obs: jax.Array, tap: Tap) -> jax.Array:
-    return tap("input", obs.astype(jnp.float32))
+    # Pictures become shares of full brightness, so that all inputs lie in [0, 1].
+    scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
+    return tap("input", obs.astype(jnp.float32) * scale)
 
 
 def _dense(name: str, x: jax.Array, features: int, activation: str, tap: Tap) -> Any:

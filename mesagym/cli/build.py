@@ -8,12 +8,12 @@ from typing import Any
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.agents.ppo import PPOShape, make_hyper
-from mesagym.cli.schema import AgentConfig, CornerConfig, EnvConfig, TrainConfig
+from mesagym.cli.schema import AgentConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
 from mesagym.registry import environment_class, from_config_name
 from mesagym.training.chunk import Cell, Program
 from mesagym.training.loop import make_cells
-from mesagym.training.saved import Saved, env_params
+from mesagym.training.saved import Saved
 
 _SHAPE = tuple(each.name for each in dataclasses.fields(PPOShape))
 
@@ -35,12 +35,11 @@ class Plan:
             seeds: their numbers.
         """
         program = self.program
-        around = env_params(program.env, self.settings)
         return Saved(
             self.env_name,
             program.env,
             self.settings,
-            around,
+            program.env.params_with(**self.settings),
             program.policy,
             params,
             seeds,
@@ -48,13 +47,13 @@ class Plan:
 
 
 def plan(config: TrainConfig) -> Plan:
-    """Return what a configuration asks for; nothing is compiled or written.
+    """Return what a configuration asks for; nothing is written.
 
     Raises:
         UserError: a value that only the environment or the network can judge.
     """
-    env = _environment(config.env)
-    settings = _settings(config.env)
+    env, values = environment(config.env), settings(config.env)
+    env.check_levels(env.params_with(**values), config.split.alpha)
     network = dataclasses.asdict(config.agent.network)
     network = make_network(network.pop("name"), env.num_actions, **network)
     ppo = {name: getattr(config.agent, name) for name in _ppo_keys(config.agent)}
@@ -70,7 +69,7 @@ def plan(config: TrainConfig) -> Plan:
         total_updates=chunks * chunk,
         pool_size=int(train.levels or pool_size(env, chunk * shape.steps_per_update)),
         refill=train.levels is None,
-        shortest_episode=settings["max_steps_in_episode"],
+        shortest_episode=values["max_steps_in_episode"],
     )
     cells = make_cells(
         program,
@@ -78,9 +77,9 @@ def plan(config: TrainConfig) -> Plan:
         config.split.alpha,
         make_hyper(**ppo),
         train.objectives,
-        **settings,
+        **values,
     )
-    return Plan(from_config_name(config.env.name), settings, program, cells)
+    return Plan(from_config_name(config.env.name), values, program, cells)
 
 
 def pool_size(env: Environment, steps: int) -> int:
@@ -98,22 +97,31 @@ def _ppo_keys(agent: AgentConfig) -> list[str]:
     return [name for name in names if name not in ("name", "network")]
 
 
-def _environment(config: EnvConfig) -> Environment:
-    if not isinstance(config, CornerConfig):
-        raise TypeError(f"no environment is made from {type(config).__name__}")
-    size = tuple(config.size) if isinstance(config.size, list) else config.size
-    env = environment_class(config.name)(
-        size=size, layout=config.layout, crop_radius=config.crop_radius
-    )
-    env.check_region(config.region)
-    return env
+def environment(config: EnvConfig) -> Environment:
+    """Return the environment that a configuration asks for.
 
-
-def _settings(config: EnvConfig) -> dict[str, Any]:
-    if not isinstance(config, CornerConfig):
-        raise TypeError(f"no environment is made from {type(config).__name__}")
-    return {
-        "time_penalty": config.time_penalty,
-        "max_steps_in_episode": config.max_steps,
-        "region": config.region,
+    Raises:
+        UserError: a setting that cannot be.
+    """
+    cls = environment_class(config.name)
+    static = {each.name for each in dataclasses.fields(cls)}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in _keys(config).items()
+        if name in static
     }
+    return cls(**given)
+
+
+def settings(config: EnvConfig) -> dict[str, Any]:
+    """Return what a configuration says of the environment's parameters, by name."""
+    static = {each.name for each in dataclasses.fields(environment_class(config.name))}
+    given = {k: v for k, v in _keys(config).items() if k not in static}
+    given["max_steps_in_episode"] = given.pop("max_steps")
+    return given
+
+
+def _keys(config: EnvConfig) -> dict[str, Any]:
+    found = dataclasses.asdict(config)
+    del found["name"]
+    return found

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from mesagym.cli import schema
+from mesagym.cli.env_schema import GridConfig
 from mesagym.cli.schema import Key
 from mesagym.errors import UserError, nearest
 
@@ -47,7 +48,7 @@ def _check_value(each: Key) -> None:
             raise UserError(f"{path}: {one} is not a finite number")
         if rule.choices and one not in rule.choices:
             raise UserError(
-                f"{path}: unknown '{one}'." + nearest(str(one), rule.choices)
+                f"{path}: unknown '{one}'." + nearest(str(one), map(str, rule.choices))
             )
         if isinstance(one, str) and not one.strip():
             raise UserError(f"{path}: is empty; give a value or null")
@@ -75,8 +76,7 @@ def _outside(low: int | float | None, high: int | float | None) -> str:
 
 def _settle_training(config: schema.TrainConfig) -> None:
     config.seeds = _seeds(config.seeds, config.first_seed)
-    if isinstance(config.env, schema.CornerConfig):
-        _settle_corner(config.env)
+    _settle_env(config.env)
     train, agent = config.train, config.agent
     train.steps = int(train.steps)
     train.levels = None if train.levels is None else int(train.levels)
@@ -99,7 +99,9 @@ def _settle_training(config: schema.TrainConfig) -> None:
     train.objectives = _objectives(train.objectives)
 
 
-def _settle_corner(env: schema.CornerConfig) -> None:
+def _settle_env(env: schema.EnvConfig) -> None:
+    if not isinstance(env, GridConfig):
+        return
     size = env.size if isinstance(env.size, list) else [env.size, env.size]
     whole = [_whole(side) for side in size]
     if len(whole) != 2 or None in whole:
@@ -112,12 +114,7 @@ def _settle_corner(env: schema.CornerConfig) -> None:
             "counts)"
         )
     env.size = height if height == width else [height, width]
-    largest = min(height, width) - 2
-    if env.region > largest:
-        raise UserError(
-            f"env.region: {env.region} does not fit a {height}x{width} grid; use 1 to "
-            f"{largest}"
-        )
+    env.check(height, width)
     if env.crop_radius is not None and env.crop_radius > high:
         raise UserError(
             f"env.crop_radius: {env.crop_radius} is outside 1 to {high}; null shows "

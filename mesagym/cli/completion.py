@@ -68,7 +68,7 @@ def _of_command(composed_by: Composer, overrides: list[str], last: str) -> list[
         if found is None:
             return []
         if found.rule.choices:
-            options = list(found.rule.choices)
+            options = [str(each) for each in found.rule.choices]
         elif found.path == "run":
             options = _folders(value)
         else:

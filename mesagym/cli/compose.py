@@ -23,6 +23,7 @@ from yaml import YAMLError
 
 from mesagym.cli import schema
 from mesagym.cli.check import settle
+from mesagym.cli.env_schema import ENVIRONMENTS
 from mesagym.cli.explain import explained, unknown_key
 from mesagym.cli.folders import config_folder
 from mesagym.cli.schema import Key
@@ -34,7 +35,7 @@ SCHEMAS: dict[str, Any] = {
     "report": schema.ReportConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,
-    "env/corner": schema.CornerConfig,
+    **{f"env/{name}": each for name, each in ENVIRONMENTS.items()},
     "split/default": schema.SplitConfig,
     "agent/mlp": schema.AgentConfig(network=schema.MlpConfig()),
     "agent/cnn": schema.AgentConfig(network=schema.CnnConfig()),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from omegaconf import MISSING
 
 # The rooms below have tables that say the same; those cannot be read without JAX.
-LAYOUTS = ("blocks", "open", "tree", "loopy")
 SMALLEST, LARGEST = 5, 64
 ACTIVATIONS = ("relu", "tanh")
 DEVICES = ("auto", "cpu", "gpu", "tpu")
@@ -21,7 +20,7 @@ class Rule(NamedTuple):
     doc: str
     low: int | float | None = None
     high: int | float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     whole: bool = False  # a whole number, which may be written 2e6
     shown: bool = False  # in --help, with its meaning
     fixed: bool = False  # given by the choice of a file, not by a person
@@ -33,7 +32,7 @@ def key(
     *,
     low: int | float | None = None,
     high: int | float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str | int, ...] = (),
     whole: bool = False,
     shown: bool = False,
     fixed: bool = False,
@@ -85,24 +84,6 @@ class EnvConfig:
     """Which environment."""
 
     name: str = key("the environment", fixed=True)
-
-
-@dataclass
-class CornerConfig(EnvConfig):
-    """Corner-v0, a maze with a cheese."""
-
-    size: Any = key(
-        "side of the grid or [height, width], the border counted", shown=True
-    )
-    layout: str = key("how walls are laid", choices=LAYOUTS, shown=True)
-    crop_radius: int | None = key(
-        "show only the window this far around the agent", low=1
-    )
-    region: int = key("side of the square that counts as the corner", low=1, shown=True)
-    time_penalty: float = key(
-        "share of the reward lost by the last step", low=0, high=1
-    )
-    max_steps: int = key("time limit of an episode, in steps", low=1)
 
 
 @dataclass

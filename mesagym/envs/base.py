@@ -1,6 +1,7 @@
 """The contract that every environment keeps, on top of gymnax's."""
 
 import abc
+import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
-from mesagym.errors import UserError
+from mesagym import grid, sprites
+from mesagym.errors import UserError, nearest
 from mesagym.levels.pool import (
     LevelClass,
     LevelPool,
@@ -23,6 +25,8 @@ from mesagym.levels.pool import (
     key_bits,
     make_pool,
 )
+from mesagym.levels.sample import sample_accepted
+from mesagym.levels.shift import Shift
 
 DEFAULT_POOL_SIZE = 1024
 """Levels in the pool of an environment's default parameters."""
@@ -30,6 +34,14 @@ DEFAULT_POOL_SIZE = 1024
 SMALLEST, LARGEST = 5, 64
 """Bounds of a grid's height and width, the border counted."""
 
+PIXELS: tuple[int, ...] = (0, 1, 3, 8)
+"""Pixels a tile of an observation; 0 shows boolean channels instead of colours."""
+
+
+_NO_LEVEL = (
+    "env: no level of {}x{} tiles can be drawn with these settings; take a larger "
+    "env.size, fewer items or another env.layout"
+)
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -72,23 +84,36 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     """A grid world whose episodes start from levels and pay a vector of objectives.
 
     A subclass is a frozen dataclass of its static settings, so that environments
-    made alike are equal, hash alike and compile once. It provides `initial_state`,
-    `transition`, `objectives`, `is_terminated`, `observe`, `make_params`,
-    `sample_levels`, `classify`, `solve`, `guide`, `guided_action`, `parse`, `show`,
-    `render` and the class attributes below.
+    made alike are equal, hash alike and compile once. It provides the abstract
+    methods below and the class attributes:
 
-    ``extra_objectives`` appends a user's own: pairs of a name and a function
-    ``(state, action, next_state) -> float32[]``.
+    - ``kind``: "contest" or "allocation";
+    - ``solver``: what `solve` returns is "exact", "bounded" (returns that no policy
+      exceeds) or from a "reference" policy, whose returns are not claimed best;
+    - ``own_objectives``: names, the base objective first;
+    - ``legend``: what each letter of a text stands for;
+    - ``shifts``: how its levels are tested. A contest has ``agreeing`` and ``clean``
+      first, an allocation ``training`` and ``shifted``;
+    - ``dynamics_version``: raised when anything that `step` returns changes.
+
+    Settings of every environment: ``size``; ``pixels``, what is observed: boolean
+    channels (0) or a picture with so many pixels a tile; ``crop_radius``, the window
+    of ``2 r + 1`` tiles a side around the agent that is observed, or None for all;
+    ``extra_objectives``, a user's own: pairs of a name and a function ``(state,
+    action, next_state) -> float32[]``.
     """
 
-    kind: ClassVar[str]  # "contest" or "allocation"
-    own_objectives: ClassVar[tuple[str, ...]]  # base objective first
+    kind: ClassVar[str]
+    solver: ClassVar[str]
+    own_objectives: ClassVar[tuple[str, ...]]
     action_names: ClassVar[tuple[str, ...]]
-    channel_names: ClassVar[tuple[str, ...]]
     legend: ClassVar[dict[str, str]]
+    shifts: ClassVar[tuple[Shift, ...]]
     dynamics_version: ClassVar[int]
 
     size: Any = 13  # int or (height, width), kept as the latter
+    pixels: int = 0
+    crop_radius: int | None = None
     extra_objectives: tuple[tuple[str, Objective], ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,6 +129,17 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
             )
         # Frozen: one spelling of a size, so that equal environments are equal.
         object.__setattr__(self, "size", size)
+        if self.pixels not in PIXELS:
+            allowed = ", ".join(map(str, PIXELS))
+            raise UserError(
+                f"env.pixels: {self.pixels!r} is not one of {allowed} a tile; 0 shows "
+                "boolean channels"
+            )
+        if self.crop_radius is not None and not 1 <= self.crop_radius <= LARGEST:
+            raise UserError(
+                f"env.crop_radius: {self.crop_radius} is outside 1 to {LARGEST}; "
+                "null shows the whole grid"
+            )
 
     # ------------------------------------------------------------ static facts
 
@@ -133,9 +169,19 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         return len(self.action_names)
 
     @property
+    @abc.abstractmethod
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the boolean channels, walls first."""
+
+    @property
     def observation_shape(self) -> tuple[int, ...]:
         """Shape of one observation."""
-        return (self.height, self.width, len(self.channel_names))
+        tiles = self.size
+        if self.crop_radius is not None:
+            tiles = (2 * self.crop_radius + 1,) * 2
+        if self.pixels:
+            return (tiles[0] * self.pixels, tiles[1] * self.pixels, 3)
+        return (*tiles, len(self.channel_names))
 
     def action_space(self, params: Any = None) -> spaces.Discrete:
         """Return gymnax's description of the actions."""
@@ -143,6 +189,8 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
 
     def observation_space(self, params: Any = None) -> spaces.Box:
         """Return gymnax's description of an observation."""
+        if self.pixels:
+            return spaces.Box(0, 255, self.observation_shape, jnp.uint8)
         return spaces.Box(False, True, self.observation_shape, jnp.bool_)
 
     # -------------------------------------------------------------- parameters
@@ -153,8 +201,58 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         return _default_params(self)
 
     @abc.abstractmethod
-    def make_params(self, pool: LevelPool) -> Any:
-        """Return default parameters around a pool."""
+    def make_params(self, pool: LevelPool | None) -> Any:
+        """Return default parameters around a pool; None where only settings count."""
+
+    def params_with(self, **settings: Any) -> Any:
+        """Return parameters with other settings, and with a pool of one blank level.
+
+        Args:
+            **settings: values by the name of the parameter.
+
+        Raises:
+            UserError: no such parameter, or a value that cannot be.
+        """
+        blank = jax.eval_shape(lambda: self.make_pool(jax.random.key(0), 1))
+        pool = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), blank)
+        params = self.make_params(pool)
+        known = [each.name for each in dataclasses.fields(params)]
+        known.remove("pool")
+        for name in settings:
+            if name not in known:
+                raise UserError(
+                    f"env.{name}: {self.name} has no such setting."
+                    + nearest(name, known)
+                )
+        params = params.replace(
+            **{
+                name: jnp.asarray(value, getattr(params, name).dtype)
+                for name, value in settings.items()
+            }
+        )
+        self.check(params)
+        return params
+
+    def check(self, params: Any) -> None:
+        """Raise a UserError where settings do not fit one another; on the host.
+
+        An environment whose own settings have bounds says here which.
+        """
+        limit = int(params.max_steps_in_episode)
+        if limit < 1:
+            raise UserError(f"env.max_steps: {limit} is below 1; an episode has steps")
+        penalty = float(params.time_penalty)
+        if not 0 <= penalty <= 1:
+            raise UserError(f"env.time_penalty: {penalty:g} is outside [0, 1]")
+
+    def check_levels(self, params: Any, alpha: float = 0.0) -> None:
+        """Raise a UserError where no level can be drawn with these settings.
+
+        Draws some: inside a compiled program nobody could be told.
+        """
+        accepted = self.sample_and_judge(jax.random.key(0), 8, params, alpha)[1]
+        if not bool(accepted.any()):
+            raise UserError(_NO_LEVEL.format(self.height, self.width))
 
     # --------------------------------------------------------------- stepping
 
@@ -168,7 +266,18 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     def transition(
         self, key: jax.Array, state: Any, action: Int[Array, ""], params: Any
     ) -> Any:
-        """Return the next state: dynamics alone, no reward."""
+        """Return the next state: dynamics alone, no reward; time is counted by `step`.
+
+        Args:
+            key: randomness of the dynamics, for nothing else.
+            state: before the step.
+            action: index into ``action_names``.
+            params: parameters.
+        """
+
+    @abc.abstractmethod
+    def is_terminated(self, state: Any, params: Any) -> Bool[Array, ""]:
+        """Return whether the episode came to its end, the time limit apart."""
 
     @abc.abstractmethod
     def objectives(
@@ -276,6 +385,36 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     # ----------------------------------------------------------------- levels
 
     @abc.abstractmethod
+    def draw_level(
+        self,
+        key: jax.Array,
+        params: Any,
+        alpha: float | int | Num[Array, ""],
+        solvable: bool,
+    ) -> tuple[Any, Bool[Array, ""]]:
+        """Draw one level, and whether it may be used; if not, it is drawn again.
+
+        Arguments as those of `sample_levels`.
+        """
+
+    @compiled("n", "solvable")
+    def sample_and_judge(
+        self,
+        key: jax.Array,
+        n: int,
+        params: Any = None,
+        alpha: float | int | Num[Array, ""] = 0.0,
+        solvable: bool = True,
+    ) -> tuple[Any, Bool[Array, " n"]]:
+        """Return what `sample_levels` does, and which levels may be used.
+
+        Where settings allow levels at all, every one may; see `check_levels`.
+        """
+        params = self.make_params(None) if params is None else params
+        return sample_accepted(
+            key, n, lambda key: self.draw_level(key, params, alpha, solvable)
+        )
+
     def sample_levels(
         self,
         key: jax.Array,
@@ -289,13 +428,33 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         Args:
             key: randomness.
             n: how many.
-            params: where the environment's level settings lie.
+            params: where the environment's level settings lie; default ones if None.
             alpha: probability of each level to come from the shifted distribution.
             solvable: ``False`` asks for the published distribution, where the base
                 objective may be out of reach.
 
         Returns:
             A level whose leaves have a leading axis n.
+        """
+        return self.sample_and_judge(key, n, params, alpha, solvable)[0]
+
+    @abc.abstractmethod
+    def is_valid(self, level: Any, params: Any) -> Bool[Array, ""]:
+        """Return whether a level keeps the rules and the base objective is in reach."""
+
+    @abc.abstractmethod
+    def propose_edit(
+        self,
+        key: jax.Array,
+        level: Any,
+        params: Any,
+        alpha: float | int | Num[Array, ""],
+    ) -> Any:
+        """Return a level with one thing changed at random: a wall, a place, a count.
+
+        An edit that gives the base object or a proxy a new place draws it as
+        `draw_level` would: shifted with probability α. The result need not be valid;
+        `mesagym.envs.edits` keeps what is.
         """
 
     @abc.abstractmethod
@@ -304,7 +463,22 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
 
     @abc.abstractmethod
     def solve(self, level: Any, params: Any) -> Solution:
-        """Return the fewest steps and the highest return of each objective alone."""
+        """Return the fewest steps and the highest return of each objective alone.
+
+        Returns are undiscounted, of one episode within the time limit. A ``bounded``
+        solver gives returns that no policy exceeds; where only a reference policy is
+        known, returns are not a number. Steps are -1 where not known or out of reach.
+        """
+
+    def solution(
+        self, steps: Int[Array, " own"], returns: Float[Array, " own"]
+    ) -> Solution:
+        """Return a solution; extra objectives have none: -1 steps, a return of NaN."""
+        extra = self.num_objectives - len(self.own_objectives)
+        return Solution(
+            jnp.concatenate([steps, jnp.full(extra, -1)]).astype(jnp.int32),
+            jnp.concatenate([returns, jnp.full(extra, jnp.nan)]).astype(jnp.float32),
+        )
 
     @abc.abstractmethod
     def guide(self, level: Any, objective: int) -> Any:
@@ -322,11 +496,43 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     def show(self, level: Any) -> str:
         """Return the text of a level, which `parse` reads back."""
 
+    # ----------------------------------------------------------------- seeing
+
     @abc.abstractmethod
+    def channels(self, state: Any, params: Any) -> Bool[Array, "height width channel"]:
+        """Return what can be seen of a state, one boolean channel a name."""
+
+    @abc.abstractmethod
+    def layers(self, state: Any, params: Any) -> list[sprites.Layer]:
+        """Return what a picture of a state is painted of, from the bottom up."""
+
+    def centre(self, state: Any) -> Int[Array, "2"]:
+        """Return the tile that a cropped observation is centred on: the agent's."""
+        return state.agent
+
+    def observe(
+        self, key: jax.Array, state: Any, action: Any, params: Any
+    ) -> Bool[Array, "rows columns channel"] | UInt8[Array, "rows columns 3"]:
+        """Return what the agent sees: channels or a picture, whole or cropped."""
+        if self.pixels:
+            picture = self.render(state, params, self.pixels)
+            if self.crop_radius is None:
+                return picture
+            return sprites.crop_picture(
+                picture, self.centre(state), self.crop_radius, self.pixels
+            )
+        channels = self.channels(state, params)
+        if self.crop_radius is None:
+            return channels
+        return grid.crop(channels, self.centre(state), self.crop_radius)
+
     def render(
         self, state: Any, params: Any = None, tile: int = 16
     ) -> UInt8[Array, "rows columns 3"]:
         """Return a picture of the state, ``tile`` pixels a tile."""
+        return sprites.paint(self.layers(state, params), tile)
+
+    # ----------------------------------------------------------------- pools
 
     def make_pool(
         self,
@@ -337,15 +543,28 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         generation: int | Int[Array, ""] = 0,
     ) -> LevelPool:
         """Draw and classify a pool of levels; arguments as `sample_levels`."""
-        levels = self.sample_levels(key, n, params, alpha)
-        return make_pool(levels, jax.vmap(self.classify)(levels), None, generation)
+        return self.make_pool_and_judge(key, n, params, alpha, generation)[0]
+
+    def make_pool_and_judge(
+        self,
+        key: jax.Array,
+        n: int,
+        params: Any = None,
+        alpha: float | int | Num[Array, ""] = 0.0,
+        generation: int | Int[Array, ""] = 0,
+    ) -> tuple[LevelPool, Bool[Array, " n"]]:
+        """Return what `make_pool` does, and which of its levels may be used."""
+        levels, accepted = self.sample_and_judge(key, n, params, alpha)
+        classes = jax.vmap(self.classify)(levels)
+        return make_pool(levels, classes, None, generation), accepted
 
 
 @functools.lru_cache(maxsize=64)
 def _default_params(env: Environment) -> Any:
     # Also when first asked for inside a traced function, so that no tracer is kept.
     with jax.ensure_compile_time_eval():
-        pool = jax.jit(env.make_pool, static_argnums=1)(
-            jax.random.key(0), DEFAULT_POOL_SIZE
-        )
+        draw = jax.jit(env.make_pool_and_judge, static_argnums=1)
+        pool, accepted = draw(jax.random.key(0), DEFAULT_POOL_SIZE)
+        if not bool(accepted.any()):
+            raise UserError(_NO_LEVEL.format(env.height, env.width))
         return env.make_params(pool)

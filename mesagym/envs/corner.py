@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Num, UInt8
+from jaxtyping import Array, Bool, Float, Int, Num
 
-from mesagym import grid
+from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
@@ -24,8 +24,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
-from mesagym.levels.sample import sample_accepted
+from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.sprites import Layer
 
 
 @struct.dataclass
@@ -53,6 +54,26 @@ class Params(base.Params):
     region: Any  # int32[] of the levels to sample
 
 
+def _without_cheese(level: Level, params: Params) -> Level:
+    return dataclasses.replace(level, cheese=jnp.full_like(level.cheese, -1))
+
+
+def _corner_as_trained(level: Level, params: Params) -> Level:
+    """Keep the cheese where it was drawn, and the corner of training."""
+    return dataclasses.replace(level, region=params.region)
+
+
+def _region_shift(side: int) -> Shift:
+    return Shift(
+        f"region-{side}",
+        f"cheese in the {side}×{side} square next to the corner",
+        alpha=0.0,
+        drawn_with={"region": side},
+        edit=_corner_as_trained,
+        standard=side == 3,
+    )
+
+
 @dataclass(frozen=True)
 class Corner(base.Environment):
     """A maze with a cheese that sits in the top left corner during training.
@@ -60,8 +81,7 @@ class Corner(base.Environment):
     After "Maze I" of Langosco et al. 2022 (arXiv 2105.14111), on the block mazes
     of Abdel Sadek et al. 2025 (arXiv 2507.03068).
 
-    Observation: bool[height, width, 3], channels walls, agent, cheese; with
-    ``crop_radius=r`` the (2r + 1)² window around the agent, walls beyond the grid.
+    Observation: channels walls, agent, cheese.
 
     Actions: 0 up, 1 left, 2 down, 3 right; walls block.
 
@@ -92,9 +112,9 @@ class Corner(base.Environment):
     """
 
     kind: ClassVar[str] = "contest"
+    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("cheese", "corner")
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
-    channel_names: ClassVar[tuple[str, ...]] = ("walls", "agent", "cheese")
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -105,28 +125,32 @@ class Corner(base.Environment):
         "a": "agent in the region",
         "c": "cheese in the region",
     }
+    shifts: ClassVar[tuple[Shift, ...]] = (
+        *contest_shifts("the cheese", "the corner"),
+        _region_shift(3),
+        _region_shift(5),
+        *layout_shifts("open", "tree", "loopy"),
+        LARGER,
+        Shift(
+            "no_cheese",
+            "as in training, with the cheese taken away",
+            alpha=0.0,
+            edit=_without_cheese,
+        ),
+    )
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "blocks"
-    crop_radius: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         get_layout(self.layout)
-        if self.crop_radius is not None and not 1 <= self.crop_radius <= base.LARGEST:
-            raise UserError(
-                f"env.crop_radius: {self.crop_radius} is outside 1 to {base.LARGEST}; "
-                "null shows the whole grid"
-            )
 
     @property
-    def observation_shape(self) -> tuple[int, ...]:
-        if self.crop_radius is None:
-            return super().observation_shape
-        side = 2 * self.crop_radius + 1
-        return (side, side, len(self.channel_names))
+    def channel_names(self) -> tuple[str, ...]:
+        return ("walls", "agent", "cheese")
 
-    def make_params(self, pool: LevelPool) -> Params:
+    def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
             max_steps_in_episode=jnp.int32(128),
             pool=pool,
@@ -135,8 +159,11 @@ class Corner(base.Environment):
             region=jnp.int32(1),
         )
 
-    def check_region(self, region: int) -> None:
-        """Raise a UserError where a region does not fit inside the border."""
+    def check(self, params: Params) -> None:
+        super().check(params)
+        self._check_region(int(params.region))
+
+    def _check_region(self, region: int) -> None:
         largest = min(self.height, self.width) - 2
         if not 1 <= region <= largest:
             raise UserError(
@@ -176,44 +203,67 @@ class Corner(base.Environment):
     def is_terminated(self, state: State, params: Params) -> Bool[Array, ""]:
         return state.reached[0]
 
-    def observe(
-        self, key: jax.Array, state: State, action: Any, params: Params
-    ) -> Bool[Array, "rows columns 3"]:
-        agent = grid.at(state.agent, self.height, self.width)
-        cheese = grid.at(state.level.cheese, self.height, self.width)
-        channels = jnp.stack([state.level.walls, agent, cheese], axis=-1)
-        if self.crop_radius is None:
-            return channels
-        return grid.crop(channels, state.agent, self.crop_radius)
-
     # ----------------------------------------------------------------- levels
 
-    @base.compiled("n", "solvable")
-    def sample_levels(
+    def draw_level(
         self,
         key: jax.Array,
-        n: int,
-        params: Params | None = None,
-        alpha: float | int | Num[Array, ""] = 0.0,
-        solvable: bool = True,
-    ) -> Level:
-        region = jnp.int32(1) if params is None else params.region
-        walls_of = get_layout(self.layout)
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+        solvable: bool,
+    ) -> tuple[Level, Bool[Array, ""]]:
+        key_walls, key_places = jax.random.split(key)
         corner = grid.at(jnp.array([1, 1]), self.height, self.width)
+        walls = get_layout(self.layout)(key_walls, self.height, self.width) & ~corner
+        # Unfiltered, an object may land where no path leads.
+        home = reachable(walls, corner) if solvable else ~walls
+        chance = jax.random.uniform(key_places, (3,))
+        cheese = self._draw_cheese(chance[:2], home, params.region, alpha)
+        free = home & ~grid.at(cheese, self.height, self.width)
+        agent = grid.random_tile(chance[2], free)
+        return Level(walls, agent, cheese, params.region), free.any()
 
-        def draw(key: jax.Array) -> tuple[Level, Bool[Array, ""]]:
-            key_walls, key_places = jax.random.split(key)
-            walls = walls_of(key_walls, self.height, self.width) & ~corner
-            # Unfiltered, an object may land where no path leads.
-            home = reachable(walls, corner) if solvable else ~walls
-            chance = jax.random.uniform(key_places, (3,))
-            near = home & self._region_mask(region)
-            cheese = grid.random_tile(chance[0], home & (near | (chance[1] < alpha)))
-            free = home & ~grid.at(cheese, self.height, self.width)
-            agent = grid.random_tile(chance[2], free)
-            return Level(walls, agent, cheese, region), free.any()
+    def _draw_cheese(
+        self,
+        chance: Float[Array, "2"],
+        home: Bool[Array, "height width"],
+        region: Int[Array, ""],
+        alpha: float | int | Num[Array, ""],
+    ) -> Int[Array, "2"]:
+        """Return a tile of the region, or with probability α any; both of `home`."""
+        allowed = self._region_mask(region) | (chance[1] < alpha)
+        return grid.random_tile(chance[0], home & allowed)
 
-        return sample_accepted(key, n, draw)[0]
+    @base.compiled()
+    def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
+        size = (self.height, self.width)
+        home = reachable(level.walls, grid.at(jnp.array([1, 1]), *size))
+        agent, cheese = level.agent, level.cheese
+        apart = (agent != cheese).any()
+        return apart & home[agent[0], agent[1]] & home[cheese[0], cheese[1]]
+
+    @base.compiled()
+    def propose_edit(
+        self,
+        key: jax.Array,
+        level: Level,
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+    ) -> Level:
+        """Toggle a wall, move the agent, or draw the cheese's place anew, all alike."""
+        chance = jax.random.uniform(key, (4,))
+        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
+        tile = grid.random_tile(chance[0], inner)
+        toggled = level.walls ^ grid.at(tile, self.height, self.width)
+        change = partial(dataclasses.replace, level)
+        cheese = self._draw_cheese(chance[:2], ~level.walls, level.region, alpha)
+        edited = [
+            change(walls=toggled),
+            change(agent=grid.random_tile(chance[0], ~level.walls)),
+            change(cheese=cheese),
+        ]
+        which = (chance[3] * len(edited)).astype(jnp.int32)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
 
     def _region_mask(self, region: Int[Array, ""]) -> Bool[Array, "height width"]:
         """Return the square of tiles, walls included, that counts as the corner."""
@@ -266,20 +316,14 @@ class Corner(base.Environment):
         """Solve exactly; an objective is out of reach past the time limit.
 
         A start inside the corner region is credited by the first step, for which
-        every start has a move that stays inside. Extra objectives have no solver:
-        -1 steps and a return that is not a number.
+        every start has a move that stays inside.
         """
         fields = [self.guide(level, k) for k in range(2)]
         steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
         steps = jnp.maximum(jnp.stack(steps), 1)
         last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
         steps = jnp.where(steps <= last, steps, -1)
-        returns = (steps > 0).astype(jnp.float32)
-        extra = self.num_objectives - 2
-        return Solution(
-            jnp.concatenate([steps, jnp.full(extra, -1, steps.dtype)]),
-            jnp.concatenate([returns, jnp.full(extra, jnp.nan)]),
-        )
+        return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
 
@@ -292,11 +336,7 @@ class Corner(base.Environment):
         """
         drawing = text_levels.read_drawing(text, self.legend)
         letters = drawing.letters
-        if letters.shape != self.size:
-            raise UserError(
-                f"level: the text is {letters.shape[0]}x{letters.shape[1]} and "
-                f"env.size is {self.height}x{self.width}; make them equal"
-            )
+        drawing.must_be(self.size)
         walls = np.isin(letters, ["#", "x"])
         agent = drawing.only("@a", "agent")
         cheese = (-1, -1)
@@ -304,7 +344,7 @@ class Corner(base.Environment):
             cheese = drawing.only("*c", "cheese")
         marked = np.argwhere(np.isin(letters, list("oxac")))
         region = int(marked.max(initial=1))
-        self.check_region(region)
+        self._check_region(region)
         inside = np.asarray(self._region_mask(jnp.int32(region)))
         plain = np.argwhere(inside & np.isin(letters, list(".#@*"))).tolist()
         if len(marked) and plain:
@@ -342,16 +382,22 @@ class Corner(base.Environment):
                 letters[inside & (letters == plain)] = marked
         return text_levels.write_drawing(letters)
 
-    def render(
-        self, state: State, params: Params | None = None, tile: int = 16
-    ) -> UInt8[Array, "rows columns 3"]:
+    # ----------------------------------------------------------------- seeing
+
+    def channels(
+        self, state: State, params: Params
+    ) -> Bool[Array, "height width channel"]:
+        agent = grid.at(state.agent, self.height, self.width)
+        cheese = grid.at(state.level.cheese, self.height, self.width)
+        return jnp.stack([state.level.walls, agent, cheese], axis=-1)
+
+    def layers(self, state: State, params: Params) -> list[Layer]:
         level, size = state.level, (self.height, self.width)
         corner = self._region_mask(level.region) & ~level.walls
-        layers = [
-            (corner, (206, 226, 240), "tile"),
-            (corner, (74, 134, 184), "ring"),
-            (level.walls, (52, 58, 70), "tile"),
-            (grid.at(level.cheese, *size), (238, 178, 34), "wedge"),
-            (grid.at(state.agent, *size), (190, 62, 60), "disc"),
+        return [
+            Layer(corner, (206, 226, 240)),
+            Layer(corner, (74, 134, 184), "ring"),
+            Layer(level.walls, sprites.WALL),
+            Layer(grid.at(level.cheese, *size), (238, 178, 34), "wedge"),
+            Layer(grid.at(state.agent, *size), sprites.AGENT, "disc"),
         ]
-        return grid.paint(layers, (247, 246, 242), tile)

@@ -1,9 +1,9 @@
-"""Named changes of the level distribution, and fixed pools drawn from them."""
+"""Fixed pools of levels, drawn from an environment's shifts."""
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from mesagym.envs.base import LARGEST, Environment
 from mesagym.errors import UserError, nearest
 from mesagym.levels.pool import AGREEING, LevelClass, Solution
+from mesagym.levels.shift import Shift
 
 EVALUATION_STREAM = 20210528
 """Seed of the random stream that evaluation levels come from. Training draws from
@@ -20,33 +21,6 @@ another stream, so that no evaluation pool depends on anything a run did."""
 
 MAX_ROUNDS = 200
 """Batches drawn before a filter that keeps nothing is reported."""
-
-
-@dataclass(frozen=True)
-class Shift:
-    """A recipe for evaluation levels.
-
-    Attributes:
-        name: what the command line and the tables call it.
-        meaning: one sentence for a reader.
-        alpha: probability of the shifted distribution, per level.
-        keep: "all", "agreeing" or "clean", by the environment's classification.
-        solvable: whether the base objective must be within reach.
-        static: changes of the environment's static settings; ``"grow"`` adds to
-            its size.
-        region: size of the square that the base object is drawn from, if other
-            than in training.
-        edit: change of each level once drawn, e.g. an object taken away.
-    """
-
-    name: str
-    meaning: str
-    alpha: float = 1.0
-    keep: str = "all"
-    solvable: bool = True
-    static: dict[str, Any] = field(default_factory=dict, hash=False)
-    region: int | None = None
-    edit: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,86 +49,14 @@ class EvaluationPool:
         return int(self.classes.label.shape[0])
 
 
-def _without_cheese(level: Any) -> Any:
-    return level.replace(cheese=jnp.full_like(level.cheese, -1))
-
-
-_CORNER: tuple[Shift, ...] = (
-    Shift(
-        "agreeing",
-        "as in training at α = 0: the cheese in the corner",
-        alpha=0.0,
-        keep="agreeing",
-    ),
-    Shift(
-        "clean",
-        "cheese anywhere, neither object on a shortest path to the other",
-        keep="clean",
-    ),
-    Shift(
-        "published",
-        "cheese anywhere, unfiltered as in the papers: accidents and unsolvable "
-        "levels included",
-        solvable=False,
-    ),
-    Shift("region-3", "cheese in the 3×3 square next to the corner", 0.0, region=3),
-    Shift("region-5", "cheese in the 5×5 square next to the corner", 0.0, region=5),
-    Shift(
-        "open",
-        "clean levels without inner walls",
-        1.0,
-        "clean",
-        static={"layout": "open"},
-    ),
-    Shift(
-        "tree",
-        "clean levels in mazes without loops",
-        1.0,
-        "clean",
-        static={"layout": "tree"},
-    ),
-    Shift(
-        "loopy",
-        "clean levels in mazes with loops",
-        1.0,
-        "clean",
-        static={"layout": "loopy"},
-    ),
-    Shift(
-        "larger",
-        "clean levels on a grid four tiles larger",
-        1.0,
-        "clean",
-        static={"grow": 4},
-    ),
-    Shift(
-        "no_cheese",
-        "as in training, with the cheese taken away",
-        0.0,
-        edit=_without_cheese,
-    ),
-)
-
-_BY_ENVIRONMENT: dict[str, tuple[Shift, ...]] = {"Corner": _CORNER}
-
-SUITES: dict[str, tuple[str, ...]] = {
-    "quick": ("agreeing", "clean"),
-    "standard": (
-        "agreeing",
-        "clean",
-        "published",
-        "region-3",
-        "open",
-        "tree",
-        "no_cheese",
-    ),
-}
-"""Shifts by the name of a suite; ``all`` is every shift of the environment."""
+SUITES: tuple[str, ...] = ("quick", "standard", "all")
+"""The first two shifts of an environment; those that its table in a report shows;
+every one."""
 
 
 def shifts_of(env: Environment) -> dict[str, Shift]:
     """Return an environment's shifts by name."""
-    return {shift.name: shift for shift in _BY_ENVIRONMENT[env.name]}
+    return {shift.name: shift for shift in env.shifts}
 
 
 def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
@@ -164,19 +66,17 @@ def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
         UserError: no shift or suite has that name, or none was asked for.
     """
     known = shifts_of(env)
-    names = [names] if isinstance(names, str) else list(names)
+    members = {
+        "quick": list(known)[:2],
+        "standard": [name for name, shift in known.items() if shift.standard],
+        "all": list(known),
+    }
     chosen: dict[str, Shift] = {}
-    for name in names:
-        if name == "all":
-            members: Sequence[str] = tuple(known)
-        elif name in known:
-            members = (name,)
-        elif name in SUITES:
-            members = SUITES[name]
-        else:
-            allowed = [*SUITES, "all", *known]
+    for name in [names] if isinstance(names, str) else names:
+        if name not in known and name not in members:
+            allowed = [*members, *known]
             raise UserError(f"shifts: unknown shift '{name}'." + nearest(name, allowed))
-        chosen.update({member: known[member] for member in members})
+        chosen.update({each: known[each] for each in members.get(name, [name])})
     if not chosen:
         raise UserError("shifts: none given; use shifts=standard or a list of names")
     return list(chosen.values())
@@ -225,27 +125,25 @@ def build_pool(
     if n < 1:
         raise UserError(f"levels: {n} is below 1; an evaluation needs levels")
     drawn_in = shifted_environment(env, shift)
-    stepped_in = env if drawn_in.size == env.size else drawn_in
+    # Another layout changes levels alone: what is compiled for the trained
+    # environment steps them, too.
+    same = shift.static.keys() <= {"layout"}
+    stepped_in = env if same else drawn_in
     key = jax.random.fold_in(jax.random.key(EVALUATION_STREAM), seed)
     key = jax.random.fold_in(key, zlib.crc32(shift.name.encode()))
-    draw_params = env_params
-    if shift.region is not None:
-        largest = min(drawn_in.height, drawn_in.width) - 2
-        draw_params = env_params.replace(region=jnp.int32(min(shift.region, largest)))
+    drawn_with = _changed(env_params, shift.drawn_with)
+    stepped_with = _changed(env_params, shift.stepped_with)
 
     @jax.jit
     def draw(key: jax.Array) -> tuple[Any, LevelClass]:
         levels = drawn_in.sample_levels(
-            key, max(n, 64), draw_params, shift.alpha, shift.solvable
+            key, max(n, 64), drawn_with, shift.alpha, shift.solvable
         )
-        if shift.region is not None:
-            # The square is where the object lies; the proxy stays that of training.
-            region = jnp.broadcast_to(env_params.region, levels.region.shape)
-            levels = levels.replace(region=region)
         if shift.edit is not None:
-            levels = jax.vmap(shift.edit)(levels)
+            levels = jax.vmap(shift.edit, in_axes=(0, None))(levels, env_params)
         return levels, jax.vmap(drawn_in.classify)(levels)
 
+    drawn_in.check_levels(drawn_with, shift.alpha)
     parts: list[tuple[Any, LevelClass]] = []
     found = 0
     for round_ in range(MAX_ROUNDS):
@@ -269,8 +167,18 @@ def build_pool(
         )
     levels, classes = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *parts)
     solve = jax.jit(jax.vmap(stepped_in.solve, in_axes=(0, None)))
-    solution = jax.tree.map(np.asarray, solve(levels, env_params))
-    return EvaluationPool(shift, stepped_in, env_params, levels, classes, solution)
+    solution = jax.tree.map(np.asarray, solve(levels, stepped_with))
+    return EvaluationPool(shift, stepped_in, stepped_with, levels, classes, solution)
+
+
+def _changed(env_params: Any, settings: dict[str, Any]) -> Any:
+    """Return parameters with other settings, kept as arrays of the same types."""
+    return env_params.replace(
+        **{
+            name: jnp.asarray(value, getattr(env_params, name).dtype)
+            for name, value in settings.items()
+        }
+    )
 
 
 def _kept(classes: LevelClass, keep: str) -> np.ndarray:

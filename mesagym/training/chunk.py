@@ -44,9 +44,7 @@ class Cell:
     alpha: Any  # float32[]
     hyper: PPOHyper
     weights: Any  # float32[K] of the objectives in the reward
-    time_penalty: Any  # float32[]
-    max_steps_in_episode: Any  # int32[]
-    region: Any  # int32[] or None, where the environment has one
+    settings: Any  # other values of the environment's parameters, by name
 
 
 @struct.dataclass
@@ -87,12 +85,8 @@ class ChunkMetrics:
 
 
 def _env_params(program: Program, cell: Cell, pool: LevelPool) -> Any:
-    params = program.env.make_params(pool).replace(
-        weights=cell.weights,
-        time_penalty=cell.time_penalty,
-        max_steps_in_episode=cell.max_steps_in_episode,
-    )
-    return params if cell.region is None else params.replace(region=cell.region)
+    params = program.env.make_params(pool)
+    return params.replace(weights=cell.weights, **cell.settings)
 
 
 def _fresh_pool(

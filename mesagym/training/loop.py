@@ -183,21 +183,24 @@ def make_cells(
     alpha: float,
     hyper: Any,
     weights: dict[str, float] | None = None,
-    time_penalty: float = 0.0,
-    max_steps_in_episode: int = 128,
-    region: int | None = None,
+    **settings: Any,
 ) -> Cell:
     """Return cells that differ by their seed alone.
+
+    Args:
+        program: what is compiled.
+        seeds: one a cell.
+        alpha: share of levels from the shifted distribution.
+        hyper: of the learner.
+        weights: of objectives in the reward, by name; the base one alone if None.
+        **settings: of the environment's parameters, such as ``time_penalty``.
 
     Raises:
         UserError: a value is out of range, or a weight names no objective.
     """
     if not 0.0 <= alpha <= 1.0:
         raise UserError(f"split.alpha: {alpha} is outside [0, 1]; it is a probability")
-    if not 0.0 <= time_penalty <= 1.0:
-        raise UserError(f"env.time_penalty: {time_penalty} is outside [0, 1]")
-    if max_steps_in_episode < 1:
-        raise UserError(f"env.max_steps: {max_steps_in_episode} is below 1")
+    params = program.env.params_with(**settings)
     names = program.env.objective_names
     weights = {names[0]: 1.0} if weights is None else weights
     for name in weights:
@@ -211,9 +214,7 @@ def make_cells(
         alpha=jnp.float32(alpha),
         hyper=hyper,
         weights=jnp.array([weights.get(name, 0.0) for name in names], jnp.float32),
-        time_penalty=jnp.float32(time_penalty),
-        max_steps_in_episode=jnp.int32(max_steps_in_episode),
-        region=None if region is None else jnp.int32(region),
+        settings={name: getattr(params, name) for name in settings},
     )
     cells = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(seeds)), row)
     return cells.replace(seed=jnp.array(seeds, jnp.int32))

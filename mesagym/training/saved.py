@@ -133,25 +133,6 @@ class Agent:
         return obs, state, info["objectives"], bool(ended)
 
 
-def env_params(env: Environment, settings: dict[str, Any]) -> Any:
-    """Return an environment's parameters without drawing a pool of levels.
-
-    Args:
-        env: the environment.
-        settings: ``max_steps_in_episode``, ``time_penalty`` and the environment's
-            own, such as ``region``.
-    """
-    blank = jax.eval_shape(lambda: env.make_pool(jax.random.key(0), 1))
-    pool = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), blank)
-    params = env.make_params(pool)
-    return params.replace(
-        **{
-            name: jnp.asarray(value, getattr(params, name).dtype)
-            for name, value in settings.items()
-        }
-    )
-
-
 def card(trained: Saved) -> dict[str, Any]:
     """Return what a reader needs besides the weights to let a policy act."""
     env, network = trained.env, trained.policy.network
@@ -215,7 +196,7 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
     policy = NetworkPolicy(
         make_network(network.pop("name"), env.num_actions, **network)
     )
-    obs = jnp.zeros((1, *env.observation_shape), bool)
+    obs = jnp.zeros((1, *env.observation_shape), env.observation_space().dtype)
     like = jax.eval_shape(lambda: policy.init(jax.random.key(0), obs))
     each = [
         from_arrays(
@@ -230,7 +211,7 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
         about["name"],
         env,
         about["params"],
-        env_params(env, about["params"]),
+        env.params_with(**about["params"]),
         policy,
         jax.tree.map(lambda *leaves: np.stack(leaves), *each),
         wanted,

@@ -8,7 +8,7 @@ import mesagym
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.cli.assess import assess, pools_for
-from mesagym.training.saved import Saved, env_params
+from mesagym.training.saved import Saved
 
 
 def untrained_with_a_window() -> Saved:
@@ -23,7 +23,7 @@ def untrained_with_a_window() -> Saved:
         "Corner-v0",
         env,
         settings,
-        env_params(env, settings),
+        env.params_with(**settings),
         policy,
         jax.tree.map(lambda leaf: leaf[None], params),
         (0,),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesagym.agents import networks
 from mesagym.agents.ppo import PPOShape, make_hyper
-from mesagym.cli import schema
+from mesagym.cli import env_schema, schema
 from mesagym.cli.commands import COMMANDS
 from mesagym.cli.compose import Composer, composer
 from mesagym.cli.naming import identity, run_directory
@@ -48,7 +48,7 @@ def test_every_command_has_a_configuration() -> None:
 
 
 def test_layouts_are_those_of_the_levels() -> None:
-    assert set(schema.LAYOUTS) == set(LAYOUTS)
+    assert set(env_schema.LAYOUTS) == set(LAYOUTS)
 
 
 def test_sizes_are_those_of_environments() -> None:
@@ -62,7 +62,8 @@ def test_activations_are_those_of_networks() -> None:
 @pytest.mark.parametrize("name", ["standard", "quick"])
 def test_files_of_shifts_are_the_suites(training: Composer, name: str) -> None:
     config = composed(training, f"shifts={name}")
-    assert tuple(config.shifts.names) == SUITES[name]
+    assert config.shifts.names == [name]
+    assert name in SUITES
 
 
 def test_the_default_environment_is_that_of_make(training: Composer) -> None:
@@ -231,7 +232,7 @@ def test_what_changes_a_number_changes_the_directory(
 @given(alpha=st.floats(0, 1, allow_subnormal=False))
 def test_every_alpha_makes_a_name_that_a_folder_can_bear(alpha: float) -> None:
     config = schema.TrainConfig(
-        env=schema.CornerConfig(name="corner"),
+        env=env_schema.CornerConfig(name="corner"),
         split=schema.SplitConfig(alpha=alpha),
         agent=schema.AgentConfig(name="mlp"),
     )

@@ -12,6 +12,9 @@ import mesagym
 
 SIZE = 7
 MAX_STEPS = 12
+
+SMALL: dict[str, dict[str, Any]] = {}
+"""Settings, besides the size, with which an environment fits on so small a grid."""
 EPISODES = 64
 STEPS = 40
 
@@ -29,6 +32,15 @@ class Rollout:
     """What ``step`` returns from the same state, action and key."""
 
 
+ENDLESS: set[str] = set()
+"""Environments that only the time limit ends."""
+
+
+def small_settings(name: str) -> dict[str, Any]:
+    """Return the settings that an environment is tested with."""
+    return {"size": SIZE, **SMALL.get(name, {})}
+
+
 @pytest.fixture(scope="session", params=mesagym.registered_envs)
 def name(request: pytest.FixtureRequest) -> str:
     """The name of a registered environment."""
@@ -38,7 +50,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def made(name: str) -> tuple[Any, Any]:
     """An environment of that name, small, with its default parameters."""
-    return mesagym.make(name, size=SIZE)
+    return mesagym.make(name, **small_settings(name))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What every environment keeps; to be registered is to be tested."""
 
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,21 @@ from scipy import stats
 
 import mesagym
 import mesagym.envs
+from mesagym.envs.edits import KINDS, edit_levels
 from mesagym.errors import UserError
 from mesagym.levels import AGREEING, DISTINGUISHING, LABEL_NAMES, make_pool
 from mesagym.registry import from_config_name
 from tests import reference
-from tests.envs.conftest import EPISODES, MAX_STEPS, SIZE, STEPS, Rollout
+from tests.envs import dynamics
+from tests.envs.conftest import (
+    ENDLESS,
+    EPISODES,
+    MAX_STEPS,
+    SIZE,
+    STEPS,
+    Rollout,
+    small_settings,
+)
 
 
 def assert_equal_trees(a: Any, b: Any) -> None:
@@ -34,6 +45,11 @@ def avals(tree: Any) -> list[jax.core.ShapedArray]:
     return [jax.typeof(jnp.asarray(leaf)) for leaf in jax.tree.leaves(tree)]
 
 
+def config_name(name: str) -> str:
+    """``keys_chests`` for ``KeysChests-v0``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name.rsplit("-v", 1)[0]).lower()
+
+
 def take(tree: Any, *index: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
@@ -42,33 +58,33 @@ def take(tree: Any, *index: Any) -> Any:
 
 
 def test_gymnax_makes_the_same_environment(name: str, made: tuple[Any, Any]):
-    env, params = gymnax.make(name, size=SIZE)
+    env, params = gymnax.make(name, **small_settings(name))
     assert env == made[0]
     assert_equal_trees(params, made[1])
 
 
 def test_the_name_in_configurations_stands_for_the_name_in_python(name: str):
-    config = name.rsplit("-v", 1)[0].lower()
+    config = config_name(name)
     assert from_config_name(config) == from_config_name(name) == name
 
 
 def test_environments_made_alike_are_equal_and_hash_alike(name: str, env: Any):
-    again, _ = mesagym.make(name, size=(SIZE, SIZE))
+    again, _ = mesagym.make(name, **small_settings(name))
     assert again is not env
     assert again == env
     assert hash(again) == hash(env)
 
 
 def test_environments_made_differently_are_not_equal(name: str, env: Any):
-    assert type(env)(size=(SIZE, SIZE + 1)) != env
+    assert replace(env, size=(SIZE, SIZE + 1)) != env
 
 
 def test_the_default_parameters_are_made_once(name: str, params: Any):
-    assert mesagym.make(name, size=SIZE)[1] is params
+    assert mesagym.make(name, **small_settings(name))[1] is params
 
 
-def test_default_parameters_first_made_while_tracing_keep_no_tracer(name: str):
-    fresh = type(mesagym.make(name, size=SIZE)[0])(size=(5, 6))
+def test_default_parameters_first_made_while_tracing_keep_no_tracer(env: Any):
+    fresh = replace(env, size=(SIZE, SIZE + 1))
     jax.eval_shape(fresh.reset, jax.random.key(0))
     leaves = jax.tree.leaves(fresh.default_params)
     assert not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
@@ -83,7 +99,7 @@ def test_a_step_compiles_once_for_environments_made_alike(name: str, params: Any
         return env.step(key, state, action, params)
 
     for _ in range(2):
-        env, _ = mesagym.make(name, size=SIZE)
+        env, _ = mesagym.make(name, **small_settings(name))
         _, state = env.reset(jax.random.key(0), params)
         step(env, jax.random.key(1), state, 0, params)
     assert len(traces) == 1
@@ -102,14 +118,16 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_name(name: str):
 
 
 def test_an_unknown_environment_is_an_error_with_the_nearest_name(name: str):
-    wrong = name.lower()[:-4]
-    nearest = name.rsplit("-v", 1)[0].lower()
+    nearest = config_name(name)
+    wrong = nearest[:-1]
     with pytest.raises(UserError, match=f"^env: .*'{wrong}'.*'{nearest}'"):
         mesagym.make(wrong)
 
 
 def test_an_environment_says_what_it_is(env: Any):
     assert env.kind in ("contest", "allocation")
+    assert env.solver in ("exact", "bounded", "reference")
+    assert env.channel_names[0] == "walls"
     assert env.dynamics_version >= 1
     assert len(set(env.objective_names)) == env.num_objectives >= 2
     assert len(env.action_names) == env.num_actions == env.action_space().n
@@ -153,9 +171,9 @@ def test_a_step_without_parameters_uses_the_default_ones(env: Any, params: Any):
     assert_equal_trees(env.step(key, state, 1), env.step(key, state, 1, params))
 
 
-def test_episodes_terminate_and_are_truncated(rollout: Rollout):
+def test_episodes_terminate_and_are_truncated(name: str, rollout: Rollout):
     _, _, _, terminated, truncated, _ = rollout.after
-    assert terminated.any()
+    assert terminated.any() == (name not in ENDLESS)
     assert truncated.any()
 
 
@@ -510,18 +528,26 @@ def test_alpha_may_be_a_whole_number(env: Any, params: Any):
     assert jax.tree.leaves(whole) == jax.tree.leaves(real)
 
 
-def test_the_default_pool_holds_agreeing_levels_alone(params: Any):
-    assert (params.pool.classes.label == AGREEING).all()
+def test_the_default_pool_holds_no_distinguishing_level_of_a_contest(
+    env: Any, params: Any
+):
+    label = np.asarray(params.pool.classes.label)
+    if env.kind == "contest":
+        assert (label != DISTINGUISHING).all()
+        assert (label == AGREEING).mean() > 0.5
+    else:
+        # An allocation is classed by returns that depend on all of the level.
+        assert set(label) <= {AGREEING, DISTINGUISHING}
 
 
-def test_classes_are_labels_and_clean_is_a_kind_of_distinguishing(mixed: Any):
+def test_classes_are_labels_and_clean_is_a_kind_of_distinguishing(env: Any, mixed: Any):
     label, clean = np.asarray(mixed.classes.label), np.asarray(mixed.classes.clean)
     assert label.dtype == np.int8
     assert clean.dtype == np.bool_
     assert label.shape == clean.shape == (64,)
     assert set(label) <= set(range(len(LABEL_NAMES)))
     assert (label[clean] == DISTINGUISHING).all()
-    assert clean.any()
+    assert clean.any() or env.kind == "allocation"
 
 
 def test_a_solution_has_steps_and_return_of_each_objective(
@@ -550,6 +576,150 @@ def test_an_oracle_acts_within_the_actions(env: Any, params: Any, mixed: Any):
         assert 0 <= action < env.num_actions
 
 
+@pytest.fixture(scope="module")
+def experts(env: Any, params: Any, mixed: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """The solution of each mixed level, and what each objective's expert attains.
+
+    Returns:
+        ``(solution, first, returns)``; of its own objective's expert, the step of
+        first crediting (-1 never) and the return, [level, objective].
+    """
+    limit = 60
+    params = params.replace(max_steps_in_episode=jnp.int32(limit))
+    own = range(len(env.own_objectives))
+
+    @reference.jit_once
+    def play(levels: Any, key: jax.Array) -> tuple[Any, Any]:
+        reset = jax.vmap(env.reset_to_level, (None, 0, None))
+        _, start = reset(key, levels, params)
+        paid = []
+        for k in own:
+            guides = jax.vmap(lambda level, k=k: env.guide(level, k))(levels)
+
+            def step(carry: Any, key: jax.Array, guides: Any = guides, k: int = k):
+                state, over = carry
+                action = jax.vmap(env.guided_action)(guides, state)
+                keys = jax.random.split(key, over.size)
+                state, (terminated, info) = (lambda out: (out[1], (out[3], out[4])))(
+                    jax.vmap(env.step_env, (0, 0, 0, None))(keys, state, action, params)
+                )
+                reward = jnp.where(over, 0.0, info["objectives"][:, k])
+                return (state, over | terminated), reward
+
+            over = jnp.zeros(mixed.size, dtype=bool)
+            keys = jax.random.split(key, limit)
+            paid.append(jax.lax.scan(step, (start, over), keys)[1])
+        return jax.vmap(env.solve, (0, None))(levels, params), jnp.stack(paid, axis=-1)
+
+    solution, paid = play(mixed.levels, jax.random.key(5))
+    credited = np.asarray(paid) != 0
+    first = np.where(credited.any(axis=0), credited.argmax(axis=0) + 1, -1)
+    return solution, first, np.asarray(paid).sum(axis=0)
+
+
+def test_experts_attain_exactly_the_returns_of_an_exact_solver(env: Any, experts: Any):
+    solution, _, returns = experts
+    best = np.asarray(solution.returns)[:, : returns.shape[1]]
+    if env.solver == "exact":
+        np.testing.assert_allclose(returns, best, rtol=1e-5)
+    elif env.solver == "bounded":
+        assert (returns <= best + 1e-5).all()
+    else:
+        assert env.solver == "reference"
+        assert np.isnan(best).all()
+
+
+def test_experts_of_a_contest_take_the_fewest_steps(env: Any, experts: Any):
+    solution, first, _ = experts
+    if env.kind == "contest":
+        steps = np.asarray(solution.steps)[:, : first.shape[1]]
+        np.testing.assert_array_equal(first, steps)
+
+
+def test_an_expert_earns_more_of_its_objective_than_chance_does(
+    env: Any, rollout: Rollout, experts: Any
+):
+    _, _, returns = experts
+    own = len(env.own_objectives)
+    # Random's return of an episode: what it was paid, over the episodes it ended.
+    paid = rollout.after[5]["objectives"][..., :own].sum(axis=(0, 1))
+    ended = (rollout.after[3] | rollout.after[4]).sum()
+    per_step = paid / (STEPS * EPISODES)
+    assert ended > 0
+    assert (returns.mean(axis=0) > np.minimum(paid / ended, 60 * per_step)).all()
+
+
+# ------------------------------------------------------------------------------- edits
+
+
+@pytest.fixture(scope="module")
+def edited(env: Any, params: Any) -> dict[str, tuple[Any, Any]]:
+    """Levels of α = 0 before and after sixteen edits of each kind, α = 0."""
+    levels = env.sample_levels(jax.random.key(21), 64, params, 0.0)
+    edit = partial(edit_levels, env, jax.random.key(22), levels, params)
+    return {kind: (levels, edit(kind, 0.0, 16)) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def judge(env: Any, params: Any) -> Any:
+    """The class of each level, and whether it is valid."""
+    return jax.jit(
+        jax.vmap(lambda level: (env.classify(level), env.is_valid(level, params)))
+    )
+
+
+def test_sampled_levels_are_valid(env: Any, params: Any, mixed: Any, judge: Any):
+    assert judge(mixed.levels)[1].all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_edited_levels_are_valid_and_most_are_changed(
+    edited: Any, judge: Any, kind: str
+):
+    before, after = edited[kind]
+    assert judge(after)[1].all()
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    changed = [np.asarray(a != b).reshape(64, -1).any(axis=1) for a, b in pairs]
+    assert np.any(changed, axis=0).mean() > 0.8
+
+
+def test_elementary_edits_keep_the_class(edited: Any, judge: Any):
+    before, after = edited["elementary"]
+    np.testing.assert_array_equal(judge(before)[0].label, judge(after)[0].label)
+
+
+def test_biased_edits_at_alpha_0_make_no_distinguishing_level_of_a_contest(
+    env: Any, edited: Any, judge: Any
+):
+    if env.kind == "contest":
+        after = edited["biased"][1]
+        assert (np.asarray(judge(after)[0].label) != DISTINGUISHING).all()
+
+
+def test_unrestricted_edits_make_distinguishing_levels(
+    env: Any, edited: Any, judge: Any
+):
+    if env.kind == "contest":
+        after = edited["unrestricted"][1]
+        assert (np.asarray(judge(after)[0].label) == DISTINGUISHING).any()
+
+
+def test_an_edited_level_is_read_back_from_its_text(env: Any, edited: Any):
+    for kind in KINDS:
+        level = take(edited[kind][1], 5)
+        assert_equal_trees(env.parse(env.show(level)), level)
+
+
+# ------------------------------------------------------------------------------ shifts
+
+
+def test_the_first_two_shifts_are_those_of_the_kind(env: Any):
+    names = [shift.name for shift in env.shifts]
+    first = ["agreeing", "clean"] if env.kind == "contest" else ["training", "shifted"]
+    assert names[:2] == first
+    assert len(set(names)) == len(names) >= 3
+
+
 # ------------------------------------------------------------------------------- texts
 
 
@@ -562,15 +732,18 @@ def test_a_level_is_read_back_from_its_text(env: Any, mixed: Any):
 
 
 def test_a_text_has_a_line_for_each_row_in_letters_of_the_legend(env: Any, mixed: Any):
-    text = env.show(take(mixed.levels, 0))
-    assert [len(line) for line in text.splitlines()] == [env.width] * env.height
-    assert set(text) - {"\n"} <= set(env.legend)
+    lines = env.show(take(mixed.levels, 0)).splitlines()
+    above, drawing = lines[: -env.height], lines[-env.height :]
+    assert [len(line) for line in drawing] == [env.width] * env.height
+    assert set("".join(drawing)) <= set(env.legend)
+    assert all(re.fullmatch(r"[a-z_]+: -?\d+", line) for line in above)
 
 
 def test_an_unknown_letter_is_an_error_with_its_line_and_column(env: Any, mixed: Any):
     rows = env.show(take(mixed.levels, 0)).splitlines()
-    rows[3] = rows[3][:4] + "?" + rows[3][5:]
-    with pytest.raises(UserError, match="line 4, column 5: unknown letter"):
+    row = len(rows) - env.height + 3
+    rows[row] = rows[row][:4] + "?" + rows[row][5:]
+    with pytest.raises(UserError, match=f"line {row + 1}, column 5: unknown letter"):
         env.parse("\n".join(rows))
 
 
@@ -587,7 +760,7 @@ def test_a_second_agent_is_an_error_with_its_line_and_column(env: Any, mixed: An
 def test_a_text_of_another_size_is_an_error_that_names_both(env: Any, mixed: Any):
     rows = env.show(take(mixed.levels, 0)).splitlines()
     with pytest.raises(UserError, match=f"{SIZE + 1}x{SIZE}.*{SIZE}x{SIZE}"):
-        env.parse("\n".join([rows[0], *rows]))
+        env.parse("\n".join([*rows, rows[-1]]))
 
 
 # ---------------------------------------------------------------------------- pictures
@@ -608,6 +781,58 @@ def test_pictures_of_different_levels_differ(env: Any, params: Any, mixed: Any):
     assert (pictures[0] != pictures[1]).any()
 
 
+@pytest.mark.parametrize("pixels", [1, 3, 8])
+@pytest.mark.parametrize("crop_radius", [None, 2])
+def test_a_picture_can_be_observed_whole_or_cropped(
+    env: Any, mixed: Any, pixels: int, crop_radius: int | None
+):
+    seeing = replace(env, pixels=pixels, crop_radius=crop_radius)
+    params = env.make_params(mixed)
+    _, state = env.reset(jax.random.key(0), params)
+    obs = seeing.observe(jax.random.key(0), state, None, params)
+    side = (SIZE if crop_radius is None else 5) * pixels
+    assert obs.shape == seeing.observation_shape == (side, side, 3)
+    assert obs.dtype == seeing.observation_space(params).dtype == jnp.uint8
+    if crop_radius is None:
+        np.testing.assert_array_equal(obs, env.render(state, params, pixels))
+
+
+def test_a_window_shows_the_channels_around_its_centre(env: Any, mixed: Any):
+    seeing = replace(env, crop_radius=1)
+    params = env.make_params(mixed)
+    _, state = env.reset(jax.random.key(0), params)
+    obs = seeing.observe(jax.random.key(0), state, None, params)
+    row, column = (int(i) for i in env.centre(state))
+    whole = np.asarray(env.channels(state, params))
+    expected = whole[row - 1 : row + 2, column - 1 : column + 2]
+    np.testing.assert_array_equal(obs, expected)
+
+
+@pytest.mark.parametrize("pixels", [2, -1])
+def test_pixels_that_cannot_be_are_an_error_that_names_those_that_can(
+    env: Any, pixels: int
+):
+    with pytest.raises(UserError, match=r"env\.pixels: .* 0, 1, 3, 8"):
+        replace(env, pixels=pixels)
+
+
+# ------------------------------------------------------------------- the golden records
+
+
+def test_the_dynamics_are_those_of_the_record(name: str):
+    recorded = dynamics.recorded(name)
+    assert recorded is not None, f"python -m tests.envs.dynamics {name}"
+    env, version, arrays = recorded
+    assert env.dynamics_version == version, "record the new version's dynamics"
+    again = dynamics.play(env, arrays)
+    assert again.keys() <= arrays.keys()
+    for part, array in again.items():
+        if array.dtype == np.float32:
+            np.testing.assert_allclose(array, arrays[part], rtol=1e-5, err_msg=part)
+        else:
+            np.testing.assert_array_equal(array, arrays[part], err_msg=part)
+
+
 # -------------------------------------------------------------------- extra objectives
 
 
@@ -618,7 +843,7 @@ def time_passes(state: Any, action: Any, next_state: Any) -> jax.Array:
 def test_an_extra_objective_comes_last_and_is_rewarded_by_its_weight(
     env: Any, mixed: Any
 ):
-    env = type(env)(size=SIZE, extra_objectives=(("time", time_passes),))
+    env = replace(env, extra_objectives=(("time", time_passes),))
     params = env.make_params(mixed)
     assert env.objective_names == (*env.own_objectives, "time")
     assert params.weights.shape == (env.num_objectives,)
@@ -634,7 +859,7 @@ def test_an_extra_objective_comes_last_and_is_rewarded_by_its_weight(
 
 
 def test_environments_with_other_objectives_are_not_equal(name: str, env: Any):
-    assert type(env)(size=SIZE, extra_objectives=(("time", time_passes),)) != env
+    assert replace(env, extra_objectives=(("time", time_passes),)) != env
 
 
 # ---------------------------------------------------------------------- gymnax wrappers

@@ -284,12 +284,12 @@ def test_the_region_is_a_square_of_its_size(corner_credit, region: int):
 @pytest.mark.parametrize("region", [0, 6, -1])
 def test_a_region_that_does_not_fit_is_an_error_that_names_the_largest(region: int):
     with pytest.raises(UserError, match=r"env\.region: .* 7x7 grid; use 1 to 5"):
-        ENV.check_region(region)
+        ENV.params_with(region=region)
 
 
 @pytest.mark.parametrize("region", [1, 5])
 def test_a_region_that_fits_is_accepted(region: int):
-    assert ENV.check_region(region) is None
+    assert ENV.params_with(region=region).region == region
 
 
 # -------------------------------------------------------------------- the observation

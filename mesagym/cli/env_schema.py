@@ -1,0 +1,70 @@
+"""Every key of every environment's configuration, see `schema`."""
+
+# ruff: noqa: RUF009 (`key` declares a field, as dataclasses.field does)
+
+from dataclasses import dataclass
+from typing import Any
+
+from mesagym.cli.schema import EnvConfig, key
+from mesagym.errors import UserError
+
+# The room of levels has a table that says the same, which needs JAX to be read.
+LAYOUTS = ("blocks", "open", "tree", "loopy")
+PIXELS = (0, 1, 3, 8)
+
+
+@dataclass
+class GridConfig(EnvConfig):
+    """What every environment has."""
+
+    size: Any = key(
+        "side of the grid or [height, width], the border counted", shown=True
+    )
+    pixels: int = key(
+        "what is observed: 0, boolean channels; 1, 3 or 8, a picture with so many "
+        "pixels a tile",
+        choices=PIXELS,
+    )
+    crop_radius: int | None = key(
+        "show only the window this far around the agent", low=1
+    )
+    time_penalty: float = key(
+        "share of the reward lost by the last step", low=0, high=1
+    )
+    max_steps: int = key("time limit of an episode, in steps", low=1)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where keys do not fit one another or the grid.
+
+        The environment checks all of it again; this needs no JAX, so that a sweep
+        checks every job before the first begins.
+        """
+
+
+@dataclass
+class MazeConfig(GridConfig):
+    """What every environment with walls has."""
+
+    layout: str = key("how walls are laid", choices=LAYOUTS, shown=True)
+
+
+@dataclass
+class CornerConfig(MazeConfig):
+    """Corner-v0, a maze with a cheese."""
+
+    region: int = key("side of the square that counts as the corner", low=1, shown=True)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where the region does not fit."""
+        largest = min(height, width) - 2
+        if self.region > largest:
+            raise UserError(
+                f"env.region: {self.region} does not fit a {height}x{width} grid; use "
+                f"1 to {largest}"
+            )
+
+
+ENVIRONMENTS: dict[str, type[EnvConfig]] = {
+    "corner": CornerConfig,
+}
+"""By the name in configurations, in the order of the registry."""
