@@ -43,6 +43,15 @@ class Slippery(Corner):
         return super().transition(key, state, jnp.where(slips, way, action), params)
 
 
+@dataclass(frozen=True)
+class Barren(Corner):
+    """A maze none of whose shifted levels can be used."""
+
+    def draw_level(self, key: Any, params: Any, alpha: Any, solvable: bool) -> Any:
+        level, accepted = super().draw_level(key, params, alpha, solvable)
+        return level, accepted & (jnp.asarray(alpha) == 0)
+
+
 SLIPPERY = Slippery(size=5, layout="open")
 
 APART = """
@@ -365,6 +374,17 @@ def test_none_is_no_option():
 # ---------------------------------------------------------------- what is handed over
 
 
+@pytest.mark.parametrize("settings", [{"pixels": 3}, {"pixels": 1, "crop_radius": 1}])
+def test_pictures_and_windows_come_through_the_door(settings: dict[str, int]):
+    env = Corner(size=5, layout="open", **settings)
+    check_env(gymnasium.make("mesagym/Corner-v0", **settings_of(env)).unwrapped)
+    batch, loop = make_batch(env), make_loop(env, AutoresetMode.NEXT_STEP)
+    obs, infos = batch.reset(seed=0)
+    assert_same((obs, infos), loop.reset(seed=0))
+    assert obs.shape == (N, *env.observation_shape)
+    assert obs.max() > 1
+
+
 def test_truth_values_are_a_box_of_bytes_and_pictures_stay():
     truth = gymnasium_space(spaces.Box(False, True, (2, 3), jnp.bool_))
     assert truth == gymnasium.spaces.Box(0, 1, (2, 3), np.uint8)
@@ -484,6 +504,19 @@ def test_a_wrong_option_is_an_error_of_one_line(
     with pytest.raises(UserError, match=message) as error:
         maker().reset(seed=0, options=options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("maker", [make, make_batch])
+def test_an_alpha_that_allows_no_level_is_an_error(maker: Callable[..., Any]):
+    barren = Barren(size=5, layout="open")
+    env = maker(barren)
+    env.reset(seed=0, options={"alpha": 0.0})
+    before = env.state
+    with pytest.raises(UserError, match=r"^env\.alpha: no level of 5x5 .* at 1.0"):
+        env.reset(options={"alpha": 1.0})
+    assert env.state is before
+    with pytest.raises(UserError, match=r"^env: no level of 5x5 tiles"):
+        maker(barren, alpha=1.0)
 
 
 @pytest.mark.parametrize(

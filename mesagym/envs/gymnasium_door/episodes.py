@@ -33,6 +33,7 @@ class Seen(NamedTuple):
     label: Any  # int8[] index into LABEL_NAMES
     clean: Any  # bool[]
     index: Any  # int32[] of the level in the pool, -1 where it is from elsewhere
+    usable: Any  # bool[] false where no level could be drawn to start on
 
 
 def _see(
@@ -55,6 +56,7 @@ def _see(
         kind.label,
         kind.clean,
         index,
+        jnp.bool_(True),
     )
 
 
@@ -82,8 +84,10 @@ def _begin_at(
     env: Environment, key: jax.Array, params: Any, alpha: Any
 ) -> tuple[Episode, Seen]:
     key, key_level = jax.random.split(key)
-    levels = env.sample_levels(key_level, 1, params, alpha)
-    return _begin_on(env, key, params, jax.tree.map(lambda leaf: leaf[0], levels))
+    drawn = env.sample_and_judge(key_level, 1, params, alpha)
+    level, accepted = jax.tree.map(lambda leaf: leaf[0], drawn)
+    episode, seen = _begin_on(env, key, params, level)
+    return episode, seen._replace(usable=accepted)
 
 
 def _advance(

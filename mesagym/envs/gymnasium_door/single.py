@@ -12,6 +12,7 @@ from mesagym.envs.gymnasium_door.episodes import Episode
 from mesagym.envs.gymnasium_door.words import (
     METADATA,
     check_render_mode,
+    check_usable,
     describe,
     gymnasium_space,
     plain_info,
@@ -113,7 +114,7 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
 
         Raises:
             UserError: an unknown option, a text that is not a level, an alpha that
-                is not a probability.
+                is not a probability or allows no level.
         """
         super().reset(seed=seed)
         given = read_options(options, ("level", "alpha"))
@@ -124,10 +125,11 @@ class GymnasiumEnv(gymnasium.Env[np.ndarray, Any]):
             key = self._episode.key
         level, alpha = given.get("level"), given.get("alpha")
         level = None if level is None else read_level(env, params, level)
-        self._episode, seen = episodes.begin(env, key, params, level, alpha)
-        self._over = False
+        episode, seen = episodes.begin(env, key, params, level, alpha)
         seen = to_host(seen)
-        return seen.observation, plain_info(describe(self.environment, seen))
+        check_usable(env, seen.usable, alpha)
+        self._episode, self._over = episode, False
+        return seen.observation, plain_info(describe(env, seen))
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Take one step; an episode that ended is not started over.

@@ -17,6 +17,7 @@ from mesagym.envs.gymnasium_door.episodes import Episode
 from mesagym.envs.gymnasium_door.words import (
     METADATA,
     check_render_mode,
+    check_usable,
     describe,
     gymnasium_space,
     mask_info,
@@ -138,7 +139,7 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
 
         Raises:
             UserError: an unknown option, one that does not fit the batch, a text that
-                is not a level, an alpha that is not a probability.
+                is not a level, an alpha that is not a probability or allows no level.
             ResetNeeded: a mask, although no episode was ever started.
         """
         given = read_options(options, ("level", "alpha", "reset_mask"))
@@ -147,10 +148,12 @@ class GymnasiumVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         levels = None if levels is None else self._read_levels(levels)
         told = self._read_mask(given.get("reset_mask"))
         keys = self._keys(seed)
-        self._episodes, seen = episodes.begin_batch(env, keys, params, levels, alpha)
-        if before is not None and not told.all():
-            self._episodes = episodes.select(told, self._episodes, before)
+        started, seen = episodes.begin_batch(env, keys, params, levels, alpha)
         seen = to_host(seen)
+        check_usable(env, seen.usable, alpha)
+        if before is not None and not told.all():
+            started = episodes.select(told, started, before)
+        self._episodes = started
         rows = told.reshape(-1, *[1] * len(self.single_observation_space.shape or ()))
         if told.all():
             self._observation = seen.observation

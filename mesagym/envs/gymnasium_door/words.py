@@ -74,6 +74,7 @@ def resolve(
     assert isinstance(env, Environment)
     if alpha is not None:
         alpha = _read_alpha(alpha)
+        env.check_levels(params, alpha)
         pool = episodes.draw_pool(
             env, jax.random.key(0), DEFAULT_POOL_SIZE, params, alpha
         )
@@ -87,6 +88,15 @@ def resolve(
         limit = jnp.int32(max_episode_steps)
         params = params.replace(max_steps_in_episode=limit)
     return env, params
+
+
+def check_usable(env: Environment, usable: Any, alpha: float | None) -> None:
+    """Raise a UserError where no level could be drawn at an alpha."""
+    if not np.all(usable):
+        raise UserError(
+            f"env.alpha: no level of {env.height}x{env.width} tiles could be drawn at "
+            f"{alpha}; take a larger env.size, fewer items or another env.layout"
+        )
 
 
 def check_render_mode(render_mode: str | None) -> None:
