@@ -5,9 +5,15 @@ from typing import Any
 
 from mesagym.errors import UserError as UserError
 from mesagym.registry import make as make
-from mesagym.registry import registered_envs as registered_envs
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "registered_envs":
+        registry = importlib.import_module("mesagym.registry")
+        return registry.registered_envs
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_policies(run: Any, seeds: Any = None) -> Any:

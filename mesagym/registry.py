@@ -1,7 +1,13 @@
-"""The one table of environment names, read without importing JAX or gymnax."""
+"""The one table of environment names, read without importing JAX or gymnax.
+
+``registered_envs`` is the tuple of names that :func:`make` accepts.
+"""
 
 import dataclasses
+import functools
 import importlib
+import importlib.metadata
+import re
 from typing import Any, NamedTuple
 
 from mesagym.errors import UserError, nearest
@@ -19,8 +25,45 @@ _TABLE: dict[str, Entry] = {
     "Corner-v0": Entry("corner", "mesagym.envs.corner", "Corner"),
 }
 
-registered_envs: tuple[str, ...] = tuple(_TABLE)
-"""Names that :func:`make` accepts, in the order they were added."""
+GROUP = "mesagym.environments"
+"""Where other packages announce environments: ``"Mine-v0" = "package.module:Class"``
+under this group of entry points."""
+
+
+@functools.cache
+def table() -> dict[str, Entry]:
+    """Return every environment by name: mesagym's own, then other packages'.
+
+    A name of mesagym's own stays its own, whoever else announces it.
+
+    Raises:
+        UserError: an entry point that names no module and class.
+    """
+    found = dict(_TABLE)
+    for point in importlib.metadata.entry_points(group=GROUP):
+        module, _, cls = point.value.partition(":")
+        if not module or not cls.isidentifier():
+            raise UserError(
+                f"entry point '{point.name}' of {GROUP}: '{point.value}' is no "
+                "package.module:Class"
+            )
+        entry = Entry(config_name(point.name), module, cls)
+        found.setdefault(point.name, entry)
+    return found
+
+
+def config_name(name: str) -> str:
+    """Return what an environment is called in configurations: ``keys_chests`` for
+    ``KeysChests-v0``."""
+    stem = re.sub(r"-v\d+$", "", name)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", stem).lower()
+
+
+def __getattr__(name: str) -> Any:
+    # Looking for entry points takes longer than everything else that is imported here.
+    if name == "registered_envs":
+        return tuple(table())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def from_config_name(name: str) -> str:
@@ -29,10 +72,10 @@ def from_config_name(name: str) -> str:
     Raises:
         UserError: no environment has that name.
     """
-    for python_name, entry in _TABLE.items():
+    for python_name, entry in table().items():
         if name in (entry.config, python_name):
             return python_name
-    allowed = [entry.config for entry in _TABLE.values()]
+    allowed = [entry.config for entry in table().values()]
     raise UserError(f"env: unknown environment '{name}'." + nearest(name, allowed))
 
 
@@ -40,10 +83,16 @@ def environment_class(name: str) -> type:
     """Import and return the class behind a registered name.
 
     Raises:
-        UserError: no environment has that name.
+        UserError: no environment has that name, or its package lacks it.
     """
-    entry = _TABLE[from_config_name(name)]
-    return getattr(importlib.import_module(entry.module), entry.cls)
+    entry = table()[from_config_name(name)]
+    try:
+        return getattr(importlib.import_module(entry.module), entry.cls)
+    except (AttributeError, ModuleNotFoundError) as error:
+        raise UserError(
+            f"env: '{name}' is announced as {entry.module}:{entry.cls}, which cannot be "
+            f"imported: {error}"
+        ) from error
 
 
 def make(name: str, **static: Any) -> tuple[Any, Any]:

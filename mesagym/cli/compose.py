@@ -141,7 +141,7 @@ class Composer:
         """
         result = []
         for override in overrides:
-            match = re.fullmatch(r"shifts=(\[.*\]|[\w-]+)", override)
+            match = re.fullmatch(r"shifts=(\[.*\]|[\w./-]+)", override)
             if match and match[1] not in self.options("shifts"):
                 names = match[1] if match[1].startswith("[") else f"[{match[1]}]"
                 override = f"shifts.names={names}"

@@ -4,6 +4,7 @@ import dataclasses
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesagym.envs.base import LARGEST, Environment
+from mesagym.envs.level_files import SUFFIX, read_levels
 from mesagym.errors import UserError, nearest
 from mesagym.levels.pool import AGREEING, LevelClass, Solution
 from mesagym.levels.shift import Shift
@@ -73,6 +75,9 @@ def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
     }
     chosen: dict[str, Shift] = {}
     for name in [names] if isinstance(names, str) else names:
+        if name not in known and name not in members and _is_path(name):
+            chosen[name] = Shift(name, f"the levels of '{name}'", folder=name)
+            continue
         if name not in known and name not in members:
             allowed = [*members, *known]
             raise UserError(f"shifts: unknown shift '{name}'." + nearest(name, allowed))
@@ -80,6 +85,10 @@ def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
     if not chosen:
         raise UserError("shifts: none given; use shifts=standard or a list of names")
     return list(chosen.values())
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(SUFFIX) or Path(name).is_dir()
 
 
 def shifted_environment(env: Environment, shift: Shift) -> Environment:
@@ -116,7 +125,7 @@ def build_pool(
         env: the environment of training.
         env_params: its parameters; their pool is not looked at.
         shift: the recipe.
-        n: number of levels.
+        n: number of levels; those of a folder are all taken.
         seed: another value draws other levels.
 
     Raises:
@@ -124,6 +133,10 @@ def build_pool(
     """
     if n < 1:
         raise UserError(f"levels: {n} is below 1; an evaluation needs levels")
+    if shift.folder is not None:
+        levels = read_levels(env, shift.folder)[0]
+        classes = jax.jit(jax.vmap(env.classify))(levels)
+        return _solved(env, env_params, shift, levels, classes)
     drawn_in = shifted_environment(env, shift)
     # Another layout changes levels alone: what is compiled for the trained
     # environment steps them, too.
@@ -166,9 +179,15 @@ def build_pool(
             "shift out"
         )
     levels, classes = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *parts)
-    solve = jax.jit(jax.vmap(stepped_in.solve, in_axes=(0, None)))
-    solution = jax.tree.map(np.asarray, solve(levels, stepped_with))
-    return EvaluationPool(shift, stepped_in, stepped_with, levels, classes, solution)
+    return _solved(stepped_in, stepped_with, shift, levels, classes)
+
+
+def _solved(
+    env: Environment, env_params: Any, shift: Shift, levels: Any, classes: LevelClass
+) -> EvaluationPool:
+    solve = jax.jit(jax.vmap(env.solve, in_axes=(0, None)))
+    found = (levels, classes, solve(levels, env_params))
+    return EvaluationPool(shift, env, env_params, *jax.tree.map(np.asarray, found))
 
 
 def _changed(env_params: Any, settings: dict[str, Any]) -> Any:

@@ -22,6 +22,7 @@ class Shift:
         stepped_with: settings that episodes run with if not with training's.
         edit: ``(level, params) -> level``, what is changed on each level once drawn,
             such as an object taken away; the parameters are training's.
+        folder: of texts, which are the levels; none is drawn.
         standard: whether the suite ``standard`` has it.
     """
 
@@ -34,6 +35,7 @@ class Shift:
     drawn_with: dict[str, Any] = field(default_factory=dict, hash=False)
     stepped_with: dict[str, Any] = field(default_factory=dict, hash=False)
     edit: Callable[[Any, Any], Any] | None = None
+    folder: str | None = None
     standard: bool = True
 
 

@@ -3,14 +3,13 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mesagym.report import style
+from mesagym.report.lettering import font, wrap, write
 from mesagym.report.tally import shift_title
 from mesagym.tracking import atomic_write_bytes
 from mesagym.tracking.files import make_folders
@@ -201,15 +200,14 @@ def _page(
     rows = -(-len(cells) // columns)
     width, height = cells[0].size
     total = columns * width + (columns + 1) * _PAD
-    heading = _wrap(title, _font(15, bold=True), total - 2 * _PAD)
+    heading = wrap(title, font(15, bold=True), total - 2 * _PAD)
     top = _PAD + 21 * len(heading)
     image = Image.new(
         "RGB", (total, top + rows * (height + _PAD) + _PAD // 2), style.PAPER
     )
     draw = ImageDraw.Draw(image)
     for k, line in enumerate(heading):
-        font = _font(15, bold=True)
-        draw.text((_PAD, _PAD - 3 + 21 * k), line, style.INK, font)
+        draw.text((_PAD, _PAD - 3 + 21 * k), line, style.INK, font(15, bold=True))
     for k, cell in enumerate(cells):
         row, column = divmod(k, columns)
         place = (_PAD + column * (width + _PAD), top + row * (height + _PAD))
@@ -231,11 +229,18 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
     image = Image.new("RGB", (_CELL, below + _LINE * lines), style.PAPER)
     draw = ImageDraw.Draw(image)
     what = [shift_title(episode.shift), episode.note]
-    _write(draw, (0, 0), ", ".join(part for part in what if part), style.MUTED)
-    _write(draw, (0, _LINE), f"seed {episode.seed}", style.MUTED)
+    write(
+        draw,
+        (0, 0),
+        ", ".join(part for part in what if part),
+        style.MUTED,
+        _CELL,
+        _TYPE,
+    )
+    write(draw, (0, _LINE), f"seed {episode.seed}", style.MUTED, _CELL, _TYPE)
     right = frame.width + 2 * _EDGE - 1
     count = f"step {step} of {episode.steps}"
-    draw.text((right, _LINE), count, style.INK, _font(_TYPE), anchor="ra")
+    draw.text((right, _LINE), count, style.INK, font(_TYPE), anchor="ra")
     decided = outcome(episode, step, names)
     colour = style.OUTCOME_COLOURS[decided] if decided else style.FAINT
     draw.rectangle((0, top, right, below - 6), colour)
@@ -244,37 +249,8 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
         y = below + _LINE * k
         if k == 0 and decided:
             draw.ellipse((1, y + 4, 10, y + 13), fill=colour)
-        _write(draw, (16, y), line, style.INK)
+        write(draw, (16, y), line, style.INK, _CELL, _TYPE)
     return image
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: str
-) -> None:
-    """Write a line, smaller where it would not fit."""
-    size = _TYPE
-    while size > 9 and _font(size).getlength(text) > _CELL - place[0]:
-        size -= 1
-    draw.text(place, text, colour, _font(size))
-
-
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-@lru_cache
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans, which matplotlib brings along."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-    return ImageFont.truetype(path, size)
 
 
 def _gif(images: Sequence[Image.Image], times: Sequence[int], comment: str) -> bytes:

@@ -20,7 +20,7 @@ import mesagym.envs
 from mesagym.envs.edits import KINDS, edit_levels
 from mesagym.errors import UserError
 from mesagym.levels import AGREEING, DISTINGUISHING, LABEL_NAMES, make_pool
-from mesagym.registry import from_config_name
+from mesagym.registry import config_name, from_config_name
 from tests import reference
 from tests.envs import dynamics
 from tests.envs.conftest import (
@@ -43,11 +43,6 @@ def assert_equal_trees(a: Any, b: Any) -> None:
 def avals(tree: Any) -> list[jax.core.ShapedArray]:
     """Shape, dtype and weak type of each leaf: what a program is compiled for."""
     return [jax.typeof(jnp.asarray(leaf)) for leaf in jax.tree.leaves(tree)]
-
-
-def config_name(name: str) -> str:
-    """``keys_chests`` for ``KeysChests-v0``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name.rsplit("-v", 1)[0]).lower()
 
 
 def take(tree: Any, *index: Any) -> Any:
