@@ -53,8 +53,7 @@ def table() -> dict[str, Entry]:
 
 
 def config_name(name: str) -> str:
-    """Return what an environment is called in configurations: ``keys_chests`` for
-    ``KeysChests-v0``."""
+    """Return ``keys_chests``, as configurations spell it, for ``KeysChests-v0``."""
     stem = re.sub(r"-v\d+$", "", name)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", stem).lower()
 
@@ -90,8 +89,8 @@ def environment_class(name: str) -> type:
         return getattr(importlib.import_module(entry.module), entry.cls)
     except (AttributeError, ModuleNotFoundError) as error:
         raise UserError(
-            f"env: '{name}' is announced as {entry.module}:{entry.cls}, which cannot be "
-            f"imported: {error}"
+            f"env: '{name}' is announced as {entry.module}:{entry.cls}, which cannot "
+            f"be imported: {error}"
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.agents.ppo import PPOShape, make_hyper
+from mesagym.cli.env_schema import PluginConfig
 from mesagym.cli.schema import AgentConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
 from mesagym.registry import environment_class, from_config_name
@@ -53,7 +54,8 @@ def plan(config: TrainConfig) -> Plan:
         UserError: a value that only the environment or the network can judge.
     """
     env, values = environment(config.env), settings(config.env)
-    env.check_levels(env.params_with(**values), config.split.alpha)
+    params = env.params_with(**values)
+    env.check_levels(params, config.split.alpha)
     network = dataclasses.asdict(config.agent.network)
     network = make_network(network.pop("name"), env.num_actions, **network)
     ppo = {name: getattr(config.agent, name) for name in _ppo_keys(config.agent)}
@@ -69,7 +71,7 @@ def plan(config: TrainConfig) -> Plan:
         total_updates=chunks * chunk,
         pool_size=int(train.levels or pool_size(env, chunk * shape.steps_per_update)),
         refill=train.levels is None,
-        shortest_episode=values["max_steps_in_episode"],
+        shortest_episode=int(params.max_steps_in_episode),
     )
     cells = make_cells(
         program,
@@ -117,11 +119,14 @@ def settings(config: EnvConfig) -> dict[str, Any]:
     """Return what a configuration says of the environment's parameters, by name."""
     static = {each.name for each in dataclasses.fields(environment_class(config.name))}
     given = {k: v for k, v in _keys(config).items() if k not in static}
-    given["max_steps_in_episode"] = given.pop("max_steps")
+    if "max_steps" in given:
+        given["max_steps_in_episode"] = given.pop("max_steps")
     return given
 
 
 def _keys(config: EnvConfig) -> dict[str, Any]:
+    if isinstance(config, PluginConfig):
+        return dict(config.settings)
     found = dataclasses.asdict(config)
     del found["name"]
     return found

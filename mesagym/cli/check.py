@@ -25,6 +25,8 @@ def settle(config: Any) -> None:
     """
     for each in schema.walk(config):
         _check_value(each)
+    if isinstance(env := getattr(config, "env", None), GridConfig):
+        _settle_env(env)
     if isinstance(config, schema.TrainConfig):
         _settle_training(config)
     if isinstance(config, schema.DemoConfig):
@@ -76,7 +78,6 @@ def _outside(low: int | float | None, high: int | float | None) -> str:
 
 def _settle_training(config: schema.TrainConfig) -> None:
     config.seeds = _seeds(config.seeds, config.first_seed)
-    _settle_env(config.env)
     train, agent = config.train, config.agent
     train.steps = int(train.steps)
     train.levels = None if train.levels is None else int(train.levels)
@@ -99,9 +100,7 @@ def _settle_training(config: schema.TrainConfig) -> None:
     train.objectives = _objectives(train.objectives)
 
 
-def _settle_env(env: schema.EnvConfig) -> None:
-    if not isinstance(env, GridConfig):
-        return
+def _settle_env(env: GridConfig) -> None:
     size = env.size if isinstance(env.size, list) else [env.size, env.size]
     whole = [_whole(side) for side in size]
     if len(whole) != 2 or None in whole:

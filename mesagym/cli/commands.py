@@ -41,6 +41,33 @@ COMMANDS: dict[str, Command] = {
             "mesagym report 'run=[runs/one,runs/other]' out=compared.html",
         ),
     ),
+    "check-split": Command(
+        "say what a split's levels can tell apart, before anything is trained",
+        (
+            "mesagym check-split env=keys_chests",
+            "mesagym check-split env=corner env.size=9 split.alpha=0.01",
+            "mesagym check-split folder=levels/mine share=0.8",
+        ),
+    ),
+    "show": Command(
+        "draw random levels of an environment on one picture",
+        (
+            "mesagym show env=keys_chests",
+            "mesagym show env=corner env.layout=tree n=12 alpha=1 out=mazes.png",
+            "mesagym show env=corner shift=clean text=true save=levels/clean",
+        ),
+    ),
+    "film": Command(
+        "film a scripted or a trained policy",
+        (
+            "mesagym film env=keys_chests policy=oracle:chests",
+            "mesagym film run=runs/mine shift=clean out=mine.gif",
+        ),
+    ),
+    "play": Command(
+        "play an environment yourself, in the terminal",
+        ("mesagym play env=keys_chests", "mesagym play env=corner shift=clean"),
+    ),
     "demo": Command(
         "the main job in some minutes: two trainings, a table, a report",
         ("mesagym demo", "mesagym demo seeds=8 run=runs/my-demo"),
@@ -59,5 +86,5 @@ def say(line: str) -> None:
 
 def carry_out(command: str, config: Any) -> int:
     """Carry out a subcommand with its settled configuration; return the exit code."""
-    module = importlib.import_module(f"mesagym.cli.{command}")
+    module = importlib.import_module(f"mesagym.cli.{command.replace('-', '_')}")
     return module.run(config)

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mesagym.cli import schema
+from mesagym.cli import level_schema, schema
 from mesagym.cli.check import settle
 from mesagym.cli.env_schema import ENVIRONMENTS
 from mesagym.cli.explain import explained, unknown_key
@@ -35,6 +35,10 @@ SCHEMAS: dict[str, Any] = {
     "report": schema.ReportConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,
+    "check-split": level_schema.CheckSplitConfig,
+    "show": level_schema.ShowConfig,
+    "film": level_schema.FilmConfig,
+    "play": level_schema.PlayConfig,
     **{f"env/{name}": each for name, each in ENVIRONMENTS.items()},
     "split/default": schema.SplitConfig,
     "agent/mlp": schema.AgentConfig(network=schema.MlpConfig()),

@@ -2,14 +2,14 @@
 
 # ruff: noqa: RUF009 (`key` declares a field, as dataclasses.field does)
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mesagym.cli.schema import EnvConfig, key
+from mesagym.cli.schema import EnvConfig, Rule, key
 from mesagym.errors import UserError
 
 # The room of levels has a table that says the same, which needs JAX to be read.
-LAYOUTS = ("blocks", "open", "tree", "loopy")
+LAYOUTS = ("blocks", "open", "tree", "loopy", "edges", "noise", "rooms", "procgen")
 PIXELS = (0, 1, 3, 8)
 
 
@@ -64,7 +64,21 @@ class CornerConfig(MazeConfig):
             )
 
 
+@dataclass
+class PluginConfig(EnvConfig):
+    """An environment of another package, announced by an entry point."""
+
+    name: str = key("its name, as it is announced", shown=True)
+    settings: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={
+            "rule": Rule("its settings by name, {size: 9, max_steps: 64}", shown=True)
+        },
+    )
+
+
 ENVIRONMENTS: dict[str, type[EnvConfig]] = {
     "corner": CornerConfig,
+    "plugin": PluginConfig,
 }
-"""By the name in configurations, in the order of the registry."""
+"""By the name in configurations, in the order of the registry; `plugin` last."""

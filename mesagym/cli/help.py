@@ -10,7 +10,7 @@ WIDTH = 88
 
 def overview() -> str:
     """Return the help of `mesagym` itself; imports nothing that takes long."""
-    commands = "\n".join(f"  {name:<10}{c.summary}" for name, c in COMMANDS.items())
+    commands = "\n".join(f"  {name:<13}{c.summary}" for name, c in COMMANDS.items())
     return f"""\
 mesagym induces goal misgeneralization in small agents and measures which objective
 they learned.

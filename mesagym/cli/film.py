@@ -1,0 +1,80 @@
+"""`mesagym film`: a scripted or a trained policy on some levels, as a GIF."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.cli import device
+from mesagym.cli.level_schema import FilmConfig
+from mesagym.cli.levels import choose_levels, made, title_of
+from mesagym.cli.playing import play
+from mesagym.envs.base import Environment
+from mesagym.errors import UserError, nearest
+from mesagym.report.films import FRAME_WIDTH, Episode, save_film
+from mesagym.training.saved import load
+
+
+def run(config: FilmConfig) -> int:
+    """Play, film, and print where the film is."""
+    device.use(config.device)
+    if config.run is not None:
+        trained = load(config.run)
+        env, params = trained.env, trained.env_params
+    else:
+        trained = None
+        env, params = made(config.env)
+        _check_policy(env, config.policy)
+    chosen = choose_levels(
+        env, params, config.n, config.seed, alpha=config.alpha, shift=config.shift
+    )
+    seeds = [0] * config.n
+    weights: list[Any] = [()] * config.n
+    if trained is not None:
+        if chosen.env.observation_shape != env.observation_shape:
+            raise UserError(
+                f"shift: '{config.shift}' shows these policies "
+                f"{chosen.env.observation_shape} and they were trained on "
+                f"{env.observation_shape}; choose another"
+            )
+        policy: Any = dataclasses.replace(trained.policy, greedy=config.greedy)
+        seeds = [trained.seeds[k % len(trained.seeds)] for k in range(config.n)]
+        weights = [trained.of_seed(seed) for seed in seeds]
+        who = f"trained in {config.run}"
+        name = trained.env_name
+    else:
+        # An oracle belongs to the grid that it is put on.
+        policy = _scripted(chosen.env, config.policy)
+        who, name = config.policy, config.env.name
+    side = max(chosen.env.height, chosen.env.width)
+    played = play(
+        chosen.env,
+        chosen.params,
+        chosen.levels,
+        policy,
+        weights,
+        seed=config.seed,
+        tile=max(2, min(16, FRAME_WIDTH // side)),
+    )
+    objectives = chosen.env.own_objectives
+    episodes = [
+        Episode(each.frames, each.first(objectives), "", seed, f"level {k}")
+        for k, (each, seed) in enumerate(zip(played, seeds, strict=True))
+    ]
+    path = Path(config.out or f"film-{name}.gif")
+    title = f"{title_of(chosen.env)}, {chosen.what}: {who}"
+    save_film(path, episodes, title, objectives)
+    print(f"Film: {path}")
+    return 0
+
+
+def _check_policy(env: Environment, name: str) -> None:
+    allowed = ["random", *(f"oracle:{each}" for each in env.own_objectives)]
+    if name not in allowed:
+        raise UserError(f"policy: unknown policy '{name}'." + nearest(name, allowed))
+
+
+def _scripted(env: Environment, name: str) -> Any:
+    if name == "random":
+        return RandomPolicy(env.num_actions)
+    return OraclePolicy(env, env.own_objectives.index(name.removeprefix("oracle:")))

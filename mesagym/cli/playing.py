@@ -1,0 +1,117 @@
+"""Episodes played for the eye: every frame, and what each step paid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mesagym.envs.base import Environment
+
+LONGEST = 256
+"""Steps of an episode that are kept; nobody watches more."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """One episode as it went."""
+
+    frames: np.ndarray  # uint8[steps + 1, rows, columns, 3], the first before any step
+    paid: np.ndarray  # float32[steps, K] of each objective
+
+    @property
+    def steps(self) -> int:
+        """Steps that were kept."""
+        return len(self.paid)
+
+    def first(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the 1-based step that first credited each objective, -1 never."""
+        credited = self.paid != 0
+        return {
+            name: int(credited[:, k].argmax()) + 1 if credited[:, k].any() else -1
+            for k, name in enumerate(names)
+        }
+
+
+def play(
+    env: Environment,
+    env_params: Any,
+    levels: Any,
+    policy: Any,
+    params: Sequence[Any],
+    *,
+    seed: int = 0,
+    tile: int = 16,
+) -> list[Played]:
+    """Play one episode on each level.
+
+    Args:
+        env: the environment.
+        env_params: its parameters.
+        levels: leaves [n, ...].
+        policy: keeps the policy protocol, hashable.
+        params: n sets of weights, ``()`` for a policy without any.
+        seed: of actions and dynamics.
+        tile: pixels a tile.
+    """
+    n = len(params)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+    keys = jax.random.split(jax.random.key(seed), n)
+    limit = min(LONGEST, int(env_params.max_steps_in_episode))
+    played = _play(env, policy, stacked, levels, env_params, keys, limit, tile)
+    frames, paid, lengths = (np.asarray(part) for part in played)
+    return [
+        Played(frames[k, : lengths[k] + 1], paid[k, : lengths[k]]) for k in range(n)
+    ]
+
+
+@partial(jax.jit, static_argnames=("env", "policy", "max_steps", "tile"))
+def _play(
+    env: Environment,
+    policy: Any,
+    params: Any,
+    levels: Any,
+    env_params: Any,
+    keys: jax.Array,
+    max_steps: int,
+    tile: int,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return frames [n, steps + 1, ...], what each step paid, and lengths [n]."""
+
+    def one(params: Any, level: Any, key: jax.Array) -> Any:
+        obs, start = env.reset_to_level(key, level, env_params)
+
+        def step(loop: Any, key: jax.Array) -> Any:
+            obs, state, carry, over, reset = loop
+            key_act, key_step = jax.random.split(key)
+            action, carry, _ = policy.act(
+                params,
+                carry,
+                obs[None],
+                key_act,
+                reset=reset[None],
+                state=jax.tree.map(lambda leaf: leaf[None], state),
+            )
+            obs, state, _, terminated, info = env.step_env(
+                key_step, state, action[0], env_params
+            )
+            paid = jnp.where(over, 0.0, info["objectives"])
+            counted = ~over
+            over |= terminated | env.is_truncated(state, env_params)
+            loop = (obs, state, carry, over, jnp.bool_(False))
+            return loop, (state, paid, counted)
+
+        loop = (obs, start, policy.init_carry(1), jnp.bool_(False), jnp.bool_(True))
+        _, (states, paid, counted) = jax.lax.scan(
+            step, loop, jax.random.split(key, max_steps)
+        )
+        states = jax.tree.map(
+            lambda first, rest: jnp.concatenate([first[None], rest]), start, states
+        )
+        draw = partial(env.render, params=env_params, tile=tile)
+        return jax.lax.map(draw, states), paid, counted.sum()
+
+    return jax.vmap(one)(params, levels, keys)
