@@ -10,6 +10,9 @@ from jaxtyping import Array, Bool
 MAX_ROUNDS = 1000
 """Rounds of drawing again before what is still rejected is given up."""
 
+ROUNDS = 8
+"""Rounds that a batch takes where none is rejected."""
+
 
 def sample_accepted(
     key: jax.Array,
@@ -18,10 +21,11 @@ def sample_accepted(
 ) -> tuple[Any, Bool[Array, " n"]]:
     """Draw ``n`` levels, drawing again each that is rejected.
 
-    A quarter of the batch is drawn a round, for the places still open, so a batch
-    costs little more than its levels where few are rejected, and the program holds
-    one copy of ``draw``, which is most of its compilation. Each place gets an
-    independent draw from the accepted ones.
+    A part of the batch is drawn a round and what is accepted of it is lined up
+    behind what there is, so a batch costs little more than its levels where few are
+    rejected, and the program holds one copy of ``draw``, which is most of its
+    compilation. The levels are the first ``n`` accepted of one stream of
+    independent draws: each is an independent draw from the accepted ones.
 
     Args:
         key: randomness.
@@ -29,34 +33,45 @@ def sample_accepted(
         draw: from a key to a level and whether it is accepted.
 
     Returns:
-        The levels (leading axis n) and which were accepted. A place that no draw
-        of :data:`MAX_ROUNDS` filled holds a copy of an accepted level, so that no
-        broken level is passed on where any was accepted at all; its flag stays
-        false.
+        The levels (leading axis n) and which were accepted. Where not all places
+        were filled in :data:`MAX_ROUNDS` rounds, the open ones hold copies of the
+        first accepted level and their flags stay false. Where no draw at all was
+        accepted there is no level to copy: all flags are false and the levels are
+        zeros, which are no levels. A compiled program cannot raise an error, so
+        **the caller must look at the flags on the host** (all false: nothing here
+        may be used), before compiling or after running.
     """
-    batch = max(1, -(-n // 4))
+    batch = max(1, -(-n // ROUNDS))
 
     def unfinished(carry: tuple[Any, jax.Array, jax.Array]) -> jax.Array:
-        _, accepted, rounds = carry
-        return ~accepted.all() & (rounds < MAX_ROUNDS)
+        _, count, rounds = carry
+        return (count < n) & (rounds < MAX_ROUNDS)
 
     def fill(carry: tuple[Any, jax.Array, jax.Array]) -> tuple[Any, Any, Any]:
-        levels, accepted, rounds = carry
+        levels, count, rounds = carry
         keys = jax.random.split(jax.random.fold_in(key, rounds), batch)
-        fresh, fresh_accepted = jax.vmap(draw)(keys)
-        # Open places sort first; a stable sort compiles in a fifth of nonzero's time.
-        places = jnp.argsort(accepted)[:batch]
-        places = jnp.where(fresh_accepted & ~accepted[places], places, n)
+        fresh, accepted = jax.vmap(draw)(keys)
+        # A stable sort, which compiles in a fifth of nonzero's time.
+        order = jnp.argsort(~accepted)
 
         def put(old: jax.Array, new: jax.Array) -> jax.Array:
-            return old.at[places].set(new, mode="drop")
+            # The next round writes over what was rejected.
+            return jax.lax.dynamic_update_slice_in_dim(old, new[order], count, 0)
 
         levels = jax.tree.map(put, levels, fresh)
-        return levels, accepted.at[places].set(True, mode="drop"), rounds + 1
+        return levels, count + accepted.sum(dtype=jnp.int32), rounds + 1
 
+    def keep(leaf: jax.Array) -> jax.Array:
+        first = jnp.where(count > 0, leaf[0], jnp.zeros_like(leaf[0]))
+        filled = is_filled.reshape(n, *[1] * (leaf.ndim - 1))
+        return jnp.where(filled, leaf[:n], first)
+
+    # Room behind the last place for what the last round draws in excess.
     level = jax.eval_shape(draw, key)[0]
-    levels = jax.tree.map(lambda leaf: jnp.zeros((n, *leaf.shape), leaf.dtype), level)
-    carry = (levels, jnp.zeros(n, dtype=bool), jnp.int32(0))
-    levels, accepted, _ = jax.lax.while_loop(unfinished, fill, carry)
-    source = jnp.where(accepted, jnp.arange(n), jnp.argmax(accepted))
-    return jax.tree.map(lambda leaf: leaf[source], levels), accepted
+    levels = jax.tree.map(
+        lambda leaf: jnp.zeros((n + batch, *leaf.shape), leaf.dtype), level
+    )
+    carry = (levels, jnp.int32(0), jnp.int32(0))
+    levels, count, _ = jax.lax.while_loop(unfinished, fill, carry)
+    is_filled = jnp.arange(n) < count
+    return jax.tree.map(keep, levels), is_filled

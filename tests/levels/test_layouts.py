@@ -5,13 +5,21 @@ import functools
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 
 from mesagym.errors import UserError
-from mesagym.levels.layouts import LAYOUTS, LOOP_PROBABILITY, get_layout
+from mesagym.levels.layouts import (
+    DOOR_PROBABILITY,
+    EDGE_PROBABILITY,
+    LAYOUTS,
+    SMALLEST_ROOM,
+    get_layout,
+)
+from mesagym.levels.mazes import LOOP_PROBABILITY
 from tests import reference
 
-SIZES = [(5, 5), (9, 12), (64, 33)]
-"""The smallest, one that is even and not square, one of two words a row."""
+SIZES = [(5, 5), (6, 7), (9, 12), (64, 33)]
+"""The smallest, small and large ones that are even and not square, two words a row."""
 
 N = 100
 
@@ -73,6 +81,7 @@ def test_an_even_size_leaves_its_last_inner_line_wall():
     walls = batch("tree", (9, 12))
     assert walls[:, :, 10].all()
     assert not walls[:, 1, 9].any()
+    assert batch("edges", (9, 12))[:, :, 10].all()
 
 
 def test_loopy_opens_a_share_of_the_passages_that_the_tree_left_closed():
@@ -116,6 +125,152 @@ def test_every_spanning_tree_of_a_small_maze_is_drawn():
 def test_trees_of_larger_mazes_are_all_different():
     walls = batch("tree", (13, 13))
     assert len({maze.tobytes() for maze in walls}) == N
+
+
+# ------------------------------------------------------------------------------- edges
+
+
+def test_edges_opens_its_share_of_the_passages_between_cells():
+    n, possible = 1000, 60
+    opened = [cells_and_passages(walls)[1] for walls in batch("edges", (13, 13), n)]
+    bound = 4 * np.sqrt(EDGE_PROBABILITY * (1 - EDGE_PROBABILITY) / (n * possible))
+    assert abs(np.mean(opened) / possible - EDGE_PROBABILITY) < bound
+
+
+def test_passages_of_edges_are_independent_of_one_another():
+    n = 2000
+    inner = batch("edges", (9, 9), n)[:, 1:-1, 1:-1]
+    passages = np.concatenate([inner[:, ::2, 1::2], inner[:, 1::2, ::2]], axis=None)
+    passages = passages.reshape(2, n, -1).transpose(1, 0, 2).reshape(n, 24)
+    correlations = np.corrcoef(passages.T) - np.eye(24)
+    # 276 pairs at a standard error of 1 / sqrt(2000).
+    assert np.abs(correlations).max() < 5 / np.sqrt(n)
+
+
+def test_most_cells_of_edges_are_joined_to_the_one_in_the_middle():
+    joined = []
+    for walls in batch("edges", (13, 13)):
+        far = reference.distances(reference.neighbours(walls), [7 * 13 + 7])
+        joined.append(np.array(far).reshape(walls.shape)[1::2, 1::2] >= 0)
+    assert np.mean(joined) > 0.9
+
+
+# ------------------------------------------------------------------------------- noise
+
+
+@pytest.mark.parametrize("size", [(9, 9), (13, 13), (25, 25)], ids=str)
+def test_a_quarter_to_a_third_of_the_inner_tiles_of_noise_are_walls(size):
+    inner = batch("noise", size, 1000)[:, 1:-1, 1:-1]
+    assert 0.25 < inner.mean() < 1 / 3
+
+
+def test_no_inner_tile_of_noise_is_favoured():
+    n = 1000
+    inner = batch("noise", (13, 13), n)[:, 1:-1, 1:-1]
+    share = inner.mean()
+    spread = np.sqrt(share * (1 - share) / n)
+    # 121 tiles: none as far off as 5 standard errors.
+    assert np.abs(inner.mean(axis=0) - share).max() < 5 * spread
+
+
+def test_walls_of_noise_lie_together():
+    inner = batch("noise", (13, 13), 1000)[:, 1:-1, 1:-1]
+    beside_a_wall = inner[:, :, 1:][inner[:, :, :-1]]
+    assert beside_a_wall.mean() > inner.mean() + 0.2
+
+
+# ------------------------------------------------------------------------------- rooms
+
+
+def test_rooms_are_connected(mazes):
+    assert all(map(floor_is_connected, mazes["rooms"]))
+
+
+def four_rooms() -> list[tuple[np.ndarray, int, int]]:
+    """Walls of 13x13 tiles, and where their inner wall row and column are."""
+    found = []
+    for walls in batch("rooms", (13, 13), 500):
+        inner = walls[1:-1, 1:-1]
+        row, column = inner.sum(axis=1).argmax() + 1, inner.sum(axis=0).argmax() + 1
+        found.append((walls, int(row), int(column)))
+    return found
+
+
+def test_thirteen_tiles_hold_four_rooms_behind_one_wall_each_way():
+    for walls, row, column in four_rooms():
+        rest = walls[1:-1, 1:-1].copy()
+        rest[row - 1] = rest[:, column - 1] = False
+        assert not rest.any()
+        assert walls[row, column]
+
+
+def test_four_rooms_have_three_doors_or_four():
+    doors = [
+        int((~walls[row]).sum() + (~walls[:, column]).sum())
+        for walls, row, column in four_rooms()
+    ]
+    counts = np.bincount(doors, minlength=5)
+    assert counts[:3].sum() == 0
+    bound = 4 * np.sqrt(DOOR_PROBABILITY * (1 - DOOR_PROBABILITY) / len(doors))
+    assert abs(counts[4] / len(doors) - DOOR_PROBABILITY) < bound
+
+
+def test_walls_between_four_rooms_stand_anywhere_that_leaves_room():
+    rows, columns = np.array([found[1:] for found in four_rooms()]).T
+    allowed = set(range(1 + SMALLEST_ROOM, 12 - SMALLEST_ROOM))
+    assert set(rows.tolist()) == set(columns.tolist()) == allowed
+
+
+def test_larger_sizes_have_more_rooms():
+    walls = batch("rooms", (64, 33))
+    # A row with at least half of its tiles wall is a wall between rooms.
+    lines = [
+        (walls[:, 1:-1, 1:-1].mean(axis=axis) > 0.5).sum(axis=1) for axis in (2, 1)
+    ]
+    assert (lines[0] == 9).all()
+    assert (lines[1] == 4).all()
+
+
+# ----------------------------------------------------------------------------- procgen
+
+
+def box(walls: np.ndarray) -> tuple[int, int, int, int]:
+    """First row and column of the floor, and how many of each it spans."""
+    rows, columns = np.nonzero(~walls)
+    first = int(rows.min()), int(columns.min())
+    return *first, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+
+
+def test_a_procgen_maze_is_a_tree_in_its_own_square(mazes):
+    for walls in mazes["procgen"]:
+        top, left, height, width = box(walls)
+        assert height == width
+        assert height % 2 == 1
+        inner = walls[top - 1 : top + height + 1, left - 1 : left + width + 1]
+        cells, passages = cells_and_passages(inner)
+        assert passages == cells - 1
+        assert floor_is_connected(walls)
+
+
+def test_a_procgen_maze_lies_in_the_middle(mazes):
+    for walls in mazes["procgen"]:
+        top, left, side, _ = box(walls)
+        height, width = walls.shape
+        assert top - 1 == (height - 2 - side) // 2
+        assert left - 1 == (width - 2 - side) // 2
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"), [((13, 13), [3, 5, 7, 9, 11]), ((12, 15), [3, 5, 7, 9])]
+)
+def test_procgen_sides_are_drawn_uniformly(size, sides):
+    drawn = [box(walls)[2] for walls in batch("procgen", size, 1000)]
+    values, counts = np.unique(drawn, return_counts=True)
+    assert values.tolist() == sides
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+# ------------------------------------------------------------------------------- names
 
 
 def test_an_unknown_layout_is_an_error_with_the_nearest_name():

@@ -36,7 +36,7 @@ def test_places_are_independent_draws_from_what_is_accepted():
     assert stats.kstest(numbers, stats.uniform(0.75, 0.25).cdf).pvalue > 0.001
     # Neither does a place tell anything about the next, nor early from late ones.
     assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 4 / np.sqrt(4000)
-    assert stats.ks_2samp(numbers[:2000], numbers[2000:]).pvalue > 0.001
+    assert stats.ks_2samp(numbers[:2000], numbers[2000:])[1] > 0.001
 
 
 def test_other_keys_draw_other_levels():
@@ -53,9 +53,17 @@ def test_a_place_that_cannot_be_filled_holds_an_accepted_level(monkeypatch):
     assert np.isin(numbers[~accepted], numbers[accepted]).all()
 
 
-def test_drawing_ends_where_nothing_is_ever_accepted():
-    _, accepted = drawn(lambda x: x < 0, 4)
+def test_where_nothing_is_ever_accepted_the_flags_say_so_and_the_levels_are_zeros():
+    numbers, accepted = drawn(lambda x: x < 0, 4)
     assert not accepted.any()
+    assert not numbers.any()
+
+
+def test_what_was_rejected_last_is_not_passed_on(monkeypatch):
+    monkeypatch.setattr("mesagym.levels.sample.MAX_ROUNDS", 1)
+    numbers, accepted = drawn(lambda x: x < 0.5, 64)
+    assert 0 < accepted.sum() < 64
+    assert (numbers < 0.5).all()
 
 
 def test_a_level_may_have_many_leaves():

@@ -53,6 +53,20 @@ def test_distances_equal_a_search_tile_by_tile(distances, seed, share, targets):
     )
 
 
+@pytest.mark.parametrize("shape", [(9, 12), (7, 40)], ids=str)
+def test_distances_in_a_batch_equal_a_search_level_by_level(shape):
+    random = np.random.default_rng(0)
+    # Few walls and many: what ends early and what goes on in one batch.
+    walls = random.random((40, *shape)) < np.linspace(0, 0.6, 40)[:, None, None]
+    targets = random.random((40, *shape)) < 0.03
+    far = jax.jit(jax.vmap(solve.distances))(jnp.array(walls), jnp.array(targets))
+    for wall, target, field in zip(walls, targets, far, strict=True):
+        sources = np.flatnonzero(target & ~wall).tolist()
+        expected = reference.distances(reference.neighbours(wall), sources)
+        expected = reference.as_grid(expected, shape, solve.UNREACHABLE)
+        np.testing.assert_array_equal(field, expected)
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0, 0.6))
 def test_reachable_is_where_the_distance_is_finite(distances, seed, share):
@@ -76,6 +90,51 @@ def test_the_longest_paths_of_the_largest_grid_are_not_out_of_reach(spiral: bool
     expected = reference.distances(reference.neighbours(walls), [65])
     assert far[~walls].max() == max(expected)
     assert max(expected) > (1800 if spiral else 100)
+
+
+def searched_ways(walls, start, first, second) -> tuple[int, ...]:
+    """What counting all shortest paths says of one level."""
+    beside = reference.neighbours(walls)
+    source = int(np.flatnonzero(start)[0])
+    far = reference.distances(beside, [] if walls.ravel()[source] else [source])
+    sets = [set(np.flatnonzero(target & ~walls).tolist()) for target in (first, second)]
+
+    def nearest(ends: set[int]) -> tuple[int, list[int]]:
+        steps = min((far[tile] for tile in ends if far[tile] >= 0), default=-1)
+        return steps, [tile for tile in ends if far[tile] == steps >= 0]
+
+    def met(ends: list[int], others: set[int]) -> tuple[bool, bool]:
+        paths = reference.count_paths(beside, far)
+        past = reference.count_paths(beside, far, avoid=others)
+        every, without = sum(paths[t] for t in ends), sum(past[t] for t in ends)
+        return every > 0 and without == 0, every > without
+
+    first_steps, first_ends = nearest(sets[0])
+    second_steps, second_ends = nearest(sets[1])
+    steps = [d if d >= 0 else solve.UNREACHABLE for d in (first_steps, second_steps)]
+    return (*steps, *met(second_ends, sets[0]), met(first_ends, sets[1])[1])
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (6, 40)], ids=str)
+def test_ways_in_a_batch_equal_counting_all_shortest_paths(shape):
+    random, n = np.random.default_rng(1), 150
+    walls = random.random((n, *shape)) < random.choice([0, 0.2, 0.4], n)[:, None, None]
+    start = np.zeros((n, *shape), dtype=bool)
+    start.reshape(n, -1)[np.arange(n), random.integers(0, start[0].size, n)] = True
+    targets = random.random((2, n, *shape)) < random.choice([0.02, 0.1], (2, n, 1, 1))
+    batch = jax.jit(jax.vmap(solve.ways))(*map(jnp.array, (walls, start, *targets)))
+    found = np.array([np.asarray(field) for field in batch]).T.tolist()
+    expected = [
+        searched_ways(*level) for level in zip(walls, start, *targets, strict=True)
+    ]
+    assert found == [list(map(int, level)) for level in expected]
+    # Every answer is there, so that none goes untested.
+    assert {level[2:] for level in expected} >= {
+        (False, False, False),
+        (True, True, False),
+        (False, True, False),
+        (False, False, True),
+    }
 
 
 def related(ways, text: str) -> solve.Ways:
