@@ -1,0 +1,580 @@
+"""ColorShape-v0: a target of one colour and one shape, and look-alikes of each."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Num, UInt8
+
+from mesagym import grid, sprites
+from mesagym.envs import base
+from mesagym.errors import UserError
+from mesagym.levels import ascii as text_levels
+from mesagym.levels.layouts import get_layout
+from mesagym.levels.pool import (
+    AGREEING,
+    AMBIGUOUS,
+    DISTINGUISHING,
+    LevelClass,
+    LevelPool,
+    Solution,
+)
+from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.sprites import Layer
+
+COLORS: dict[str, sprites.Colour] = {
+    "yellow": (236, 196, 0),
+    "blue": (0, 114, 178),
+    "green": (0, 158, 115),
+    "pink": (222, 140, 185),
+    "sky": (110, 195, 240),
+    "brown": (134, 84, 32),
+}
+"""What objects can be painted in, in the order that ``num_colors`` counts."""
+
+SHAPES: dict[str, tuple[str, str, float]] = {
+    "line": ("bar", "...###...", 1.0),
+    "gem": ("diamond", ".#.###.#.", 0.8),
+    "ring": ("ring", "####.####", 0.6),
+    "cross": ("cross", "#.#.#.#.#", 0.9),
+    "box": ("square", "#########", 0.7),
+    "wedge": ("wedge", "....#.###", 0.5),
+}
+"""What objects can look like, in the order that ``num_shapes`` counts: the sprite, the
+glyph of three by three pixels, and how bright one pixel alone is."""
+
+TARGET, SAME_COLOR, SAME_SHAPE = range(3)
+"""The objects of a level, by what they share with the target."""
+
+
+@struct.dataclass
+class Level:
+    """A maze with objects; one that it lacks is at (-1, -1)."""
+
+    walls: Any  # bool[height, width]
+    agent: Any  # int32[2] start, (row, column)
+    places: Any  # int32[3, 2] target, object of its colour alone, of its shape alone
+    colors: Any  # int32[2] the target's, and the colour of what has its shape alone
+    shapes: Any  # int32[2] the target's, and the shape of what has its colour alone
+
+
+@struct.dataclass
+class State(base.State):
+    """An episode under way."""
+
+    agent: Any  # int32[2] (row, column)
+    touched: Any  # bool[3] which objects were reached
+
+
+@struct.dataclass(kw_only=True)
+class Params(base.Params):
+    """Parameters of ColorShape-v0."""
+
+    target_color: Any  # int32[] of the levels to sample, from 0
+    target_shape: Any  # int32[] of the levels to sample, from 0
+
+
+def _without(gone: int) -> Callable[[Level, Params], Level]:
+    """Return a shift's edit that takes an object away."""
+
+    def edit(level: Level, params: Params) -> Level:
+        return dataclasses.replace(level, places=level.places.at[gone].set(-1))
+
+    return edit
+
+
+_PAIR = "the target's colour in another shape against its shape in another colour"
+
+
+@dataclass(frozen=True)
+class ColorShape(base.Environment):
+    """A maze with a target of one colour and one shape, and look-alikes of each.
+
+    After "Maze II" of Langosco et al. 2022 (arXiv 2105.14111): trained on a yellow
+    line alone, does an agent want what is yellow or what is a line?
+
+    Observation: channels walls, agent, one for each colour and one for each shape. An
+    object is true in the channel of its colour and in that of its shape, so that no
+    channel says which object it is. Pictures draw the shape in the colour; at 1 pixel
+    a tile, a shape is a shade of the colour.
+
+    Actions: 0 up, 1 left, 2 down, 3 right; walls block.
+
+    Objectives: ``target`` (base) pays 1 on reaching the target; ``color`` and
+    ``shape`` (proxies) pay 1 on reaching the object that shares only the colour, or
+    only the shape, with the target. On a level that has neither of these, the target
+    pays all three. So whoever wants a feature is told apart from who wants the target
+    wherever the level can tell, and credited where it cannot.
+
+    Termination: on reaching any object, as in the paper. Truncation after
+    ``max_steps_in_episode`` steps, 128 unless set.
+
+    State: agent's position, which objects were reached, time, the level and where it
+    came from.
+
+    Levels: walls by ``layout``. The agent starts on any floor tile; target and
+    look-alikes are drawn from the tiles that a path joins to it, all apart, so that a
+    path around the look-alikes leads to the target. The target has the traced
+    ``target_color`` and ``target_shape``; a look-alike's other feature is any but the
+    target's, all alike. The level keeps the target alone (probability 1 − α) or all
+    three objects (α); nothing else differs. The shifts ``published`` and ``split``
+    keep the look-alikes alone, of which all pairs are drawn alike.
+
+    Promise (exact): on an agreeing level every shortest path to each look-alike
+    passes the target, or there is none and the objectives are one. On a
+    distinguishing level no shortest path to any look-alike does; on a clean one,
+    besides, no shortest path to the target passes a look-alike. A level without the
+    target has colour and shape to tell apart: it is distinguishing, and clean, where
+    neither look-alike lies on a shortest path to the other, and ambiguous elsewhere.
+
+    Published split: the defaults, but for the maze (`configs/split`); at test, the
+    shift ``published``.
+
+    Example:
+        >>> env, params = mesagym.make("ColorShape-v0", size=9)
+        >>> obs, state = env.reset(jax.random.key(0), params)
+        >>> obs, state, reward, terminated, truncated, info = env.step(
+        ...     jax.random.key(1), state, 0, params)
+    """
+
+    kind: ClassVar[str] = "contest"
+    solver: ClassVar[str] = "exact"
+    own_objectives: ClassVar[tuple[str, ...]] = ("target", "color", "shape")
+    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
+    legend: ClassVar[dict[str, str]] = {
+        "#": "wall",
+        ".": "floor",
+        "@": "agent",
+        "*": "target",
+        "c": "object of the target's colour in another shape",
+        "s": "object of the target's shape in another colour",
+    }
+    shifts: ClassVar[tuple[Shift, ...]] = (
+        *contest_shifts("the target", "its look-alikes")[:2],
+        Shift(
+            "published",
+            f"{_PAIR}, unfiltered as in the paper; the target is gone",
+            solvable=False,
+            edit=_without(TARGET),
+        ),
+        Shift(
+            "split",
+            f"{_PAIR}, neither on a shortest path to the other; the target is gone",
+            keep="clean",
+            edit=_without(TARGET),
+        ),
+        Shift(
+            "color_only",
+            "clean levels of the target and an object that shares its colour",
+            keep="clean",
+            edit=_without(SAME_SHAPE),
+        ),
+        Shift(
+            "shape_only",
+            "clean levels of the target and an object that shares its shape",
+            keep="clean",
+            edit=_without(SAME_COLOR),
+        ),
+        *layout_shifts("open", "tree", "loopy"),
+        LARGER,
+    )
+    dynamics_version: ClassVar[int] = 1
+
+    layout: str = "blocks"
+    num_colors: int = 3
+    num_shapes: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_layout(self.layout)
+        for name, known in (("num_colors", COLORS), ("num_shapes", SHAPES)):
+            if not 2 <= getattr(self, name) <= len(known):
+                raise UserError(
+                    f"env.{name}: {getattr(self, name)} is outside 2 to {len(known)}; "
+                    f"they are {', '.join(known)}"
+                )
+
+    @property
+    def color_names(self) -> tuple[str, ...]:
+        """Names of the colours in use."""
+        return tuple(COLORS)[: self.num_colors]
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Names of the shapes in use."""
+        return tuple(SHAPES)[: self.num_shapes]
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return ("walls", "agent", *self.color_names, *self.shape_names)
+
+    def make_params(self, pool: LevelPool | None) -> Params:
+        return Params(
+            max_steps_in_episode=jnp.int32(128),
+            pool=pool,
+            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
+            time_penalty=jnp.float32(0.0),
+            target_color=jnp.int32(0),
+            target_shape=jnp.int32(0),
+        )
+
+    def check(self, params: Params) -> None:
+        super().check(params)
+        for name, known in (
+            ("target_color", self.color_names),
+            ("target_shape", self.shape_names),
+        ):
+            value = int(getattr(params, name))
+            if not 0 <= value < len(known):
+                names = ", ".join(f"{i} {each}" for i, each in enumerate(known))
+                raise UserError(f"env.{name}: {value} is not one of {names}")
+
+    # --------------------------------------------------------------- stepping
+
+    def initial_state(
+        self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
+    ) -> State:
+        return State(
+            time=jnp.int32(0),
+            level=level,
+            level_index=index,
+            generation=generation,
+            agent=level.agent,
+            touched=jnp.zeros(3, dtype=bool),
+        )
+
+    def transition(
+        self, key: jax.Array, state: State, action: Int[Array, ""], params: Params
+    ) -> State:
+        del key, params
+        agent = grid.move(state.level.walls, state.agent, action)
+        arrived = (agent == state.level.places).all(axis=1)
+        return dataclasses.replace(state, agent=agent, touched=state.touched | arrived)
+
+    def objectives(
+        self, state: State, action: Int[Array, ""], next_state: State
+    ) -> Float[Array, "3"]:
+        new = next_state.touched & ~state.touched
+        alone = (state.level.places[SAME_COLOR:, 0] < 0).all()
+        return (new | (new[TARGET] & alone)).astype(jnp.float32)
+
+    def is_terminated(self, state: State, params: Params) -> Bool[Array, ""]:
+        return state.touched.any()
+
+    # ----------------------------------------------------------------- levels
+
+    def draw_level(
+        self,
+        key: jax.Array,
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+        solvable: bool,
+    ) -> tuple[Level, Bool[Array, ""]]:
+        key_walls, key_places = jax.random.split(key)
+        walls = get_layout(self.layout)(key_walls, self.height, self.width)
+        chance = jax.random.uniform(key_places, (7,))
+        agent = grid.random_tile(chance[0], ~walls)
+        start = self._at(agent)
+        # Unfiltered, an object may lie where no path leads.
+        free = (reachable(walls, start) if solvable else ~walls) & ~start
+        places, accepted = [], jnp.bool_(True)
+        for i in range(3):
+            accepted &= free.any()
+            places.append(grid.random_tile(chance[1 + i], free))
+            free = free & ~self._at(places[i])
+        level = Level(
+            walls=walls,
+            agent=agent,
+            places=jnp.stack(places),
+            colors=_and_another(params.target_color, chance[4], self.num_colors),
+            shapes=_and_another(params.target_shape, chance[5], self.num_shapes),
+        )
+        if solvable:
+            # Judged with every object in place, whichever then are taken away, so
+            # that levels are refused alike whatever α.
+            accepted &= self._target_in_reach(level)
+        present = jnp.array([True, False, False]) | (chance[6] < alpha)
+        places = jnp.where(present[:, None], level.places, -1)
+        return dataclasses.replace(level, places=places), accepted
+
+    def _at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
+        return grid.at(place, self.height, self.width)
+
+    def _object(self, level: Level, i: int) -> Bool[Array, "height width"]:
+        return self._at(level.places[i])
+
+    def _target_in_reach(self, level: Level) -> Bool[Array, ""]:
+        """Return whether a path leads to the target around the look-alikes."""
+        others = self._object(level, SAME_COLOR) | self._object(level, SAME_SHAPE)
+        home = reachable(level.walls | others, self._at(level.agent))
+        return home[level.places[TARGET, 0], level.places[TARGET, 1]]
+
+    @base.compiled()
+    def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
+        places = jnp.concatenate([level.agent[None], level.places])
+        absent = places[:, 0] < 0
+        on_floor = absent | ~level.walls[places[:, 0], places[:, 1]]
+        same = (places[:, None] == places).all(axis=2) & ~absent
+        apart = (same <= jnp.eye(4, dtype=bool)).all()
+        differ = (level.colors[0] != level.colors[1]) & (
+            level.shapes[0] != level.shapes[1]
+        )
+        rules = on_floor.all() & apart & differ
+        return rules & ~absent[1] & self._target_in_reach(level)
+
+    @base.compiled()
+    def propose_edit(
+        self,
+        key: jax.Array,
+        level: Level,
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+    ) -> Level:
+        """Change one thing, all alike.
+
+        A wall is toggled; the agent or the target moves; both look-alikes are put on
+        other tiles (probability α) or taken away; what they do not share with the
+        target is drawn anew.
+        """
+        chance = jax.random.uniform(key, (6,))
+        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
+        toggled = level.walls ^ self._at(grid.random_tile(chance[0], inner))
+        floor_tile = partial(grid.random_tile, mask=~level.walls)
+        places = jnp.stack([floor_tile(chance[0]), floor_tile(chance[1])])
+        look_alikes = jnp.where(chance[2] < alpha, places, -1)
+        change = partial(dataclasses.replace, level)
+        edited = [
+            change(walls=toggled),
+            change(agent=places[0]),
+            change(places=level.places.at[TARGET].set(places[0])),
+            change(places=level.places.at[SAME_COLOR:].set(look_alikes)),
+            change(
+                colors=_and_another(level.colors[0], chance[3], self.num_colors),
+                shapes=_and_another(level.shapes[0], chance[4], self.num_shapes),
+            ),
+        ]
+        which = (chance[5] * len(edited)).astype(jnp.int32)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+
+    @base.compiled()
+    def classify(self, level: Level) -> LevelClass:
+        """Class a level by its shortest paths, see the promise above.
+
+        A level is ambiguous where the target lies on some shortest paths to
+        look-alikes and not on others, and where one of its objects is out of reach.
+        """
+        objects = jnp.stack([self._object(level, i) for i in range(3)])
+        exist = level.places[:, 0] >= 0
+        # Where the target is gone, the look-alikes are told apart instead.
+        first = jnp.stack([jnp.where(exist[0], objects[0], objects[1]), objects[0]])
+        second = jnp.stack([jnp.where(exist[0], objects[1], objects[2]), objects[2]])
+        start = self._at(level.agent)
+        way = jax.vmap(partial(ways, level.walls, start))(first, second)
+        here = jnp.where(exist[0], exist[1:], jnp.array([True, False]))
+        in_reach = (way.first_steps[0] < UNREACHABLE) & (
+            ~here | (way.second_steps < UNREACHABLE)
+        ).all()
+        distinguishing = in_reach & here.any() & ~(here & way.first_before_some).any()
+        clean = distinguishing & ~(here & way.second_before_some).any()
+        agreeing = exist[0] & in_reach & (~here | way.first_before_all).all()
+        distinguishing &= exist[0] | clean
+        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
+        label = jnp.where(agreeing, AGREEING, label)
+        return LevelClass(label.astype(jnp.int8), clean)
+
+    @base.compiled("objective")
+    def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:
+        """Return the steps to go from every tile to an objective's object.
+
+        The way may not cross another object, which ends the episode.
+        """
+        alone = (level.places[SAME_COLOR:, 0] < 0).all()
+        wanted = jnp.where(alone, TARGET, objective)
+        objects = jnp.stack([self._object(level, i) for i in range(3)])
+        others = objects.any(axis=0) & ~objects[wanted]
+        return distances(level.walls | others, objects[wanted])
+
+    def guided_action(
+        self, guide: Int[Array, "height width"], state: State
+    ) -> Int[Array, ""]:
+        step = partial(grid.move, state.level.walls, state.agent)
+        ends = jax.vmap(step)(jnp.arange(self.num_actions))
+        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+
+    @base.compiled()
+    def solve(self, level: Level, params: Params) -> Solution:
+        """Solve exactly; an objective is out of reach past the time limit."""
+        fields = [self.guide(level, k) for k in range(3)]
+        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
+        steps = jnp.stack(steps)
+        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
+        steps = jnp.where(steps <= last, steps, -1)
+        return self.solution(steps, (steps > 0).astype(jnp.float32))
+
+    # ------------------------------------------------------------------ texts
+
+    def parse(self, text: str) -> Level:
+        """Read a level; above it may stand ``target_color: 0`` and the like.
+
+        The others are ``target_shape``, ``other_color``, which the object of the
+        target's shape has, and ``other_shape``. Targets are 0 and others 1 unless set.
+
+        Raises:
+            UserError: a text that is not a level of this size, has no agent or two, a
+                second of an object, a feature that is none or the target's again, or
+                a target that no path leads to.
+        """
+        features = {"target_color": 0, "other_color": 1}
+        features |= {"target_shape": 0, "other_shape": 1}
+        drawing = text_levels.read_drawing(text, self.legend, settings=features)
+        drawing.must_be(self.size)
+        features |= drawing.settings
+        for kind, known in (("color", self.color_names), ("shape", self.shape_names)):
+            for name in (f"target_{kind}", f"other_{kind}"):
+                if not 0 <= features[name] < len(known):
+                    raise UserError(
+                        f"level: {name} is {features[name]}; use 0 to {len(known) - 1}"
+                    )
+            if features[f"target_{kind}"] == features[f"other_{kind}"]:
+                raise UserError(
+                    f"level: other_{kind} is the target's, {features[f'other_{kind}']};"
+                    " give another"
+                )
+        agent = drawing.only("@", "agent")
+        places = [
+            drawing.only(letter, what) if drawing.all(letter) else (-1, -1)
+            for letter, what in list(self.legend.items())[3:]
+        ]
+        level = Level(
+            walls=jnp.asarray(drawing.letters == "#"),
+            agent=jnp.array(agent, jnp.int32),
+            places=jnp.array(places, jnp.int32),
+            colors=_pair(features["target_color"], features["other_color"]),
+            shapes=_pair(features["target_shape"], features["other_shape"]),
+        )
+        if places[0][0] >= 0 and self.guide(level, 0)[agent] >= UNREACHABLE:
+            raise UserError(
+                f"level: {drawing.place(*places[0])}: no path joins the agent at "
+                f"{drawing.place(*agent)} to this target around other objects; open a "
+                "way between them"
+            )
+        return level
+
+    def show(self, level: Level) -> str:
+        letters = np.where(np.asarray(level.walls), "#", ".")
+        places = np.concatenate([np.asarray(level.agent)[None], level.places])
+        for letter, (row, column) in zip("@*cs", places.tolist(), strict=True):
+            if row >= 0:
+                letters[row, column] = letter
+        colors, shapes = np.asarray(level.colors), np.asarray(level.shapes)
+        features = {"target_color": colors[0], "target_shape": shapes[0]}
+        features |= {"other_color": colors[1], "other_shape": shapes[1]}
+        return text_levels.write_drawing(letters, features)
+
+    # ----------------------------------------------------------------- seeing
+
+    def _features(
+        self, level: Level
+    ) -> tuple[Bool[Array, "color height width"], Bool[Array, "shape height width"]]:
+        """Return the tiles of each colour, and of each shape."""
+        objects = jnp.stack([self._object(level, i) for i in range(3)])
+
+        def tiles(features: jax.Array, count: int) -> jax.Array:
+            has = features == jnp.arange(count)[:, None]
+            return (has[:, :, None, None] & objects).any(axis=1)
+
+        return (
+            tiles(level.colors[np.array([0, 0, 1])], self.num_colors),
+            tiles(level.shapes[np.array([0, 1, 0])], self.num_shapes),
+        )
+
+    def channels(
+        self, state: State, params: Params
+    ) -> Bool[Array, "height width channel"]:
+        plain = jnp.stack([state.level.walls, self._at(state.agent)])
+        both = jnp.concatenate([plain, *self._features(state.level)])
+        return jnp.moveaxis(both, 0, -1)
+
+    def layers(self, state: State, params: Params) -> list[Layer]:
+        return [
+            Layer(state.level.walls, sprites.WALL),
+            *(
+                Layer(tiles, COLORS[color], SHAPES[shape][0])
+                for color, shape, tiles in self._glyphs(state)
+            ),
+            Layer(self._at(state.agent), sprites.AGENT, "disc"),
+        ]
+
+    def _glyphs(self, state: State) -> list[tuple[str, str, jax.Array]]:
+        """Return the tiles of each colour in each shape."""
+        colors, shapes = self._features(state.level)
+        return [
+            (color, shape, colors[i] & shapes[j])
+            for i, color in enumerate(self.color_names)
+            for j, shape in enumerate(self.shape_names)
+        ]
+
+    def render(
+        self, state: State, params: Params | None = None, tile: int = 16
+    ) -> UInt8[Array, "rows columns 3"]:
+        """Return a picture of the state, ``tile`` pixels a tile.
+
+        Where sprites are too small to have a shape, an object is drawn as a glyph of
+        three pixels a side, or else as a shade of its colour.
+        """
+        if tile >= sprites.DETAIL:
+            return super().render(state, params, tile)
+        if tile == 3:
+            glyphs = [
+                Layer(_enlarged(tiles, SHAPES[shape][1]), COLORS[color])
+                for color, shape, tiles in self._glyphs(state)
+            ]
+            return sprites.paint(self._around(state, glyphs, 3), 1)
+        shades = [
+            Layer(tiles, _shade(COLORS[color], SHAPES[shape][2]))
+            for color, shape, tiles in self._glyphs(state)
+        ]
+        return sprites.paint(self._around(state, shades, 1), tile)
+
+    def _around(self, state: State, objects: list[Layer], tile: int) -> list[Layer]:
+        """Return layers of objects between those of the walls and of the agent."""
+        whole = "#" * tile**2
+        return [
+            Layer(_enlarged(state.level.walls, whole), sprites.WALL),
+            *objects,
+            Layer(_enlarged(self._at(state.agent), whole), sprites.AGENT),
+        ]
+
+
+def _pair(first: int, second: int) -> Int[Array, "2"]:
+    return jnp.array([first, second], jnp.int32)
+
+
+def _and_another(
+    value: Int[Array, ""], chance: Float[Array, ""], count: int
+) -> Int[Array, "2"]:
+    """Return a feature and any other of ``count``, all alike."""
+    other = (value + 1 + (chance * (count - 1)).astype(jnp.int32)) % count
+    return jnp.stack([value, other])
+
+
+def _enlarged(
+    tiles: Bool[Array, "height width"], glyph: str
+) -> Bool[Array, "rows columns"]:
+    """Return tiles with a square glyph in the place of each."""
+    side = round(len(glyph) ** 0.5)
+    pixels = np.array([letter == "#" for letter in glyph]).reshape(side, side)
+    large = tiles[:, None, :, None] & pixels[:, None, :]
+    return large.reshape(side * tiles.shape[0], side * tiles.shape[1])
+
+
+def _shade(colour: sprites.Colour, brightness: float) -> sprites.Colour:
+    red, green, blue = (round(brightness * part) for part in colour)
+    return red, green, blue
