@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mesagym.cli.build import environment, settings
@@ -35,7 +36,7 @@ class Levels:
 
     def level(self, i: int) -> Any:
         """Return one of them."""
-        return jax.tree.map(lambda leaf: leaf[i], self.levels)
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), self.levels)
 
     def label(self, i: int) -> str:
         """Return a level's class in a word or two."""

@@ -62,7 +62,7 @@ def write_levels(
     names = names or [f"level-{i:03d}" for i in range(n)]
     files = []
     for i, name in zip(range(n), names, strict=True):
-        level = jax.tree.map(lambda leaf, i=i: leaf[i], levels)
+        level = jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), levels)
         files.append(folder / f"{name}{SUFFIX}")
         files[-1].write_text(env.show(level) + "\n", encoding="utf-8")
     return files
