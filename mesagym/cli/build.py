@@ -11,6 +11,7 @@ from mesagym.agents.ppo import PPOShape, make_hyper
 from mesagym.cli.env_schema import PluginConfig
 from mesagym.cli.schema import AgentConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
+from mesagym.errors import UserError
 from mesagym.registry import environment_class, from_config_name
 from mesagym.training.chunk import Cell, Program
 from mesagym.training.loop import make_cells
@@ -126,7 +127,12 @@ def settings(config: EnvConfig) -> dict[str, Any]:
 
 def _keys(config: EnvConfig) -> dict[str, Any]:
     if isinstance(config, PluginConfig):
-        return dict(config.settings)
+        given = {} if config.settings is None else config.settings
+        if not isinstance(given, dict):
+            raise UserError(
+                f"env.settings: '{given}' is no mapping, such as {{size: 9}}"
+            )
+        return given
     found = dataclasses.asdict(config)
     del found["name"]
     return found
