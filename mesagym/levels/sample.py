@@ -35,11 +35,10 @@ def sample_accepted(
     Returns:
         The levels (leading axis n) and which were accepted. Where not all places
         were filled in :data:`MAX_ROUNDS` rounds, the open ones hold copies of the
-        first accepted level and their flags stay false. Where no draw at all was
-        accepted there is no level to copy: all flags are false and the levels are
-        zeros, which are no levels. A compiled program cannot raise an error, so
-        **the caller must look at the flags on the host** (all false: nothing here
-        may be used), before compiling or after running.
+        first accepted level and their flags are false. Where no draw at all was
+        accepted, all flags are false and the levels are zeros, which are no levels:
+        **callers must see to it that such a batch is never used**. A compiled
+        program cannot raise an error, so they look at the flags on the host.
     """
     batch = max(1, -(-n // ROUNDS))
 
