@@ -23,6 +23,8 @@ class Entry(NamedTuple):
 
 _TABLE: dict[str, Entry] = {
     "Corner-v0": Entry("corner", "mesagym.envs.corner", "Corner"),
+    "ColorShape-v0": Entry("color_shape", "mesagym.envs.color_shape", "ColorShape"),
+    "TwoGoals-v0": Entry("two_goals", "mesagym.envs.two_goals", "TwoGoals"),
 }
 
 GROUP = "mesagym.environments"

@@ -65,6 +65,53 @@ class CornerConfig(MazeConfig):
 
 
 @dataclass
+class ColorShapeConfig(MazeConfig):
+    """ColorShape-v0, a target of one colour and one shape, and look-alikes."""
+
+    num_colors: int = key("colours there are", low=2, high=6)
+    num_shapes: int = key("shapes there are", low=2, high=6)
+    target_color: int = key(
+        "the target's colour: 0 yellow, 1 blue, 2 green, 3 pink, 4 sky, 5 brown",
+        low=0,
+        shown=True,
+    )
+    target_shape: int = key(
+        "the target's shape: 0 line, 1 gem, 2 ring, 3 cross, 4 box, 5 wedge",
+        low=0,
+        shown=True,
+    )
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where there are not so many colours or shapes."""
+        for kind in ("color", "shape"):
+            value, count = getattr(self, f"target_{kind}"), f"num_{kind}s"
+            if value >= getattr(self, count):
+                raise UserError(
+                    f"env.target_{kind}: {value} is not below env.{count}, which is "
+                    f"{getattr(self, count)}"
+                )
+
+
+@dataclass
+class TwoGoalsConfig(MazeConfig):
+    """TwoGoals-v0, two goal tiles and a marker."""
+
+    proxy_ends: bool = key("whether reaching the proxy tile ends the episode")
+    marker_family: str = key(
+        "how a marked level can be told",
+        choices=("flag", "tile", "time", "overseer"),
+        shown=True,
+    )
+    marker_chance: float = key(
+        "probability that a training level is marked", low=0, high=1, shown=True
+    )
+    marker_chance_shifted: float = key(
+        "probability that a shifted level is marked", low=0, high=1, shown=True
+    )
+    marker_time: int = key("steps until the marker of the family time shows", low=0)
+
+
+@dataclass
 class PluginConfig(EnvConfig):
     """An environment of another package, announced by an entry point."""
 
@@ -79,6 +126,8 @@ class PluginConfig(EnvConfig):
 
 ENVIRONMENTS: dict[str, type[EnvConfig]] = {
     "corner": CornerConfig,
+    "color_shape": ColorShapeConfig,
+    "two_goals": TwoGoalsConfig,
     "plugin": PluginConfig,
 }
 """By the name in configurations, in the order of the registry; `plugin` last."""
