@@ -1,15 +1,17 @@
-"""Random-policy rollouts of an environment, beside the cost of observing alone.
+"""Random-policy rollouts of environments, beside the cost of observing alone.
 
     python scripts/bench_env.py --out experiments/benchmarks/env-cpu.json
 
 Prints a table and writes JSON. `summed` adds every observation up inside the loop;
 `stacked` writes them all to memory, as a learner's rollout does. The limit of each is
 the same loop with nothing in it but random actions and observations of states that
-differ in the agent's place: what drawing and writing alone cost. Timings are blocked,
-compilation is outside, and the median of the repeats is quoted.
+differ in the agent's place: what drawing and writing alone cost. `levels` draws and
+classes a pool with α = .5. Timings are blocked, compilation is outside, and the median
+of the repeats is quoted.
 """
 
 import argparse
+import itertools
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ import jax.numpy as jnp
 from timing import Timing, facts, measure, show, write
 
 import mesagym
+from mesagym.registry import config_name
 
 
 def rollout(env: Any, params: Any, batch: int, steps: int, form: str, alone: bool):
@@ -59,45 +62,41 @@ def rollout(env: Any, params: Any, batch: int, steps: int, form: str, alone: boo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--env", default="Corner-v0")
+    parser.add_argument(
+        "--envs", nargs="+", default=list(mesagym.registered_envs), help="names"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[13])
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--levels", type=int, default=20_000, help="to sample, 0 skips")
+    parser.add_argument("--levels", type=int, default=10_000, help="to sample, 0 skips")
     parser.add_argument("--peer", help="JSON of another system's figures, same names")
     parser.add_argument("--out", help="where to write the JSON")
     args = parser.parse_args()
 
     timings: list[Timing] = []
-    for size in args.sizes:
-        env, params = mesagym.make(args.env, size=size)
+    for given, size in itertools.product(args.envs, args.sizes):
+        env, params = mesagym.make(given, size=size)
+        about = f"{config_name(given)} {size}x{size}"
         for form in ("stepped", "summed", "stacked"):
             steps = args.steps if form != "stacked" else max(1, args.steps // 4)
             count = args.batch * steps
-            name = f"{form} {size}x{size}"
-            run, given = rollout(env, params, args.batch, steps, form, alone=False)
+            name = f"{form} {about}"
+            run, at = rollout(env, params, args.batch, steps, form, alone=False)
             limit = None
             if form != "stepped":
-                alone, at = rollout(env, params, args.batch, steps, form, alone=True)
-                limit = measure(f"{name} limit", count, args.repeats, alone, *at).median
+                alone, start = rollout(env, params, args.batch, steps, form, alone=True)
+                limit = measure(name, count, args.repeats, alone, *start).median
             timings.append(
-                measure(name, count, args.repeats, run, *given)._replace(limit=limit)
+                measure(name, count, args.repeats, run, *at)._replace(limit=limit)
             )
-        for layout in ("blocks", "tree") if args.levels else ():
-            drawn_in, params = mesagym.make(args.env, size=size, layout=layout)
+        if args.levels:
             pool = jax.jit(
-                lambda key, e=drawn_in, p=params: e.make_pool(key, args.levels, p, 0.5)
+                lambda key, e=env, p=params: e.make_pool(key, args.levels, p, 0.5)
             )
-            timings.append(
-                measure(
-                    f"levels {layout} {size}x{size}",
-                    args.levels,
-                    args.repeats,
-                    pool,
-                    jax.random.key(2),
-                )
-            )
+            key = jax.random.key(2)
+            name = f"levels {about}"
+            timings.append(measure(name, args.levels, args.repeats, pool, key))
     record = facts(timings, vars(args), args.peer)
     show(record)
     write(record, args.out)

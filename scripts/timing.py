@@ -88,10 +88,10 @@ def show(record: dict) -> None:
         f"{record['device']} ({record['platform']}), {record['cores']} cores, "
         f"load {record['load_average']:.1f}, jax {record['versions']['jax']}"
     )
-    head = f"{'':28}{'median/s':>12}{'min':>12}{'max':>12}{'limit':>12}{'share':>7}"
+    head = f"{'':32}{'median/s':>12}{'min':>12}{'max':>12}{'limit':>12}{'share':>7}"
     print(head + f"{'x peer':>8}{'compile':>9}")
     for name, row in record["figures"].items():
-        line = f"{name:28}" + "".join(
+        line = f"{name:32}" + "".join(
             f"{row[k]:12,.0f}" if k in row else f"{'':12}"
             for k in ("median", "low", "high", "limit")
         )
