@@ -1,11 +1,14 @@
 """Gradient noise: smooth random fields, from which walls and lava are cut."""
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
 from mesagym.errors import UserError
+from mesagym.levels.lanes import over_lanes
 from mesagym.levels.randomness import chances, random_words
 
 PERIOD = 4
@@ -50,13 +53,17 @@ def noise_field(
     ]
     shapes = [(int(r[0][-1]) + 3, int(c[0][-1]) + 3) for r, c in places]
     offsets, *directions = random_words(key, (octaves, 2), *shapes)
-    offsets = chances(offsets)
     amplitudes = PERSISTENCE ** np.arange(octaves)
-    field = jnp.zeros((height, width))
-    for octave, (rows, columns) in enumerate(places):
-        shift, turn = offsets[octave], directions[octave]
-        field += amplitudes[octave] * _octave(shift, turn, rows, columns)
-    return field / np.float32(np.sqrt((amplitudes**2).sum() * _variance()))
+    amplitudes /= np.sqrt((amplitudes**2).sum() * _variance())
+
+    def add_up(offsets: jax.Array, *directions: jax.Array) -> jax.Array:
+        field = jnp.zeros((height, width, offsets.shape[-1]))
+        for i, (rows, columns) in enumerate(places):
+            octave = _octave(offsets[i], directions[i], rows, columns)
+            field += np.float32(amplitudes[i]) * octave
+        return field
+
+    return over_lanes(add_up)(chances(offsets), *directions)
 
 
 Places = tuple[np.ndarray, np.ndarray]
@@ -74,35 +81,39 @@ def _places(size: int, period: float) -> Places:
 
 
 def _octave(
-    offset: Float[Array, "2"],
-    direction: UInt32[Array, "row_point column_point"],
+    offset: Float[Array, "2 lane"],
+    direction: UInt32[Array, "row_point column_point lane"],
     rows: Places,
     columns: Places,
-) -> Float[Array, "h w"]:
+) -> Float[Array, "h w lane"]:
     # A table instead of cosine and sine, which would take most of the time.
     angle = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
     table = jnp.asarray([np.cos(angle), np.sin(angle)], jnp.float32)
-    gradient = table[:, (direction % DIRECTIONS).astype(jnp.int32)]
+    direction = (direction % DIRECTIONS).astype(jnp.int32)
+    gradient = table[0][direction], table[1][direction]
     # The weight of a lattice point is a product of one along either axis.
-    row_points, past_row, row_fade = _three(offset[0], rows)
-    column_points, past_column, column_fade = _three(offset[1], columns)
-    near = gradient[:, row_points]
-    down = (near[0] * (past_row * row_fade)[..., None]).sum(axis=1)
-    right = (near[1] * row_fade[..., None]).sum(axis=1)
-    field = down[:, column_points] * column_fade
-    field += right[:, column_points] * (past_column * column_fade)
-    return field.sum(axis=-1)
+    down = right = field = jnp.float32(0)
+    for point, past, fade in _three(offset[0], rows):
+        past, fade = past[:, None], fade[:, None]
+        down += gradient[0][point] * (past * fade)
+        right += gradient[1][point] * fade
+    for point, past, fade in _three(offset[1], columns):
+        field += (down[:, point] + right[:, point] * past) * fade
+    return jnp.asarray(field)
 
 
 def _three(
-    offset: Float[Array, ""], places: Places
-) -> tuple[np.ndarray, Float[Array, "size 3"], Float[Array, "size 3"]]:
-    """Return each tile's three points, how far past each it is, and their weights."""
+    offset: Float[Array, " lane"], places: Places
+) -> Iterator[tuple[np.ndarray, Float[Array, "size lane"], Float[Array, "size lane"]]]:
+    """Yield three points for each tile, how far past each it is, and their weights."""
     first, past = places
-    points = np.arange(3)
-    displacement = jnp.asarray(past)[:, None] + offset - points
-    fade = _fade(1 - jnp.abs(displacement).clip(max=1))
-    return first[:, None] + points, displacement, fade
+    for point in range(3):
+        displacement = jnp.asarray(past)[:, None] + offset - point
+        yield (
+            first + point,
+            displacement,
+            _fade(1 - jnp.abs(displacement).clip(max=1)),
+        )
 
 
 def _fade(x: jax.Array) -> jax.Array:
