@@ -526,24 +526,28 @@ class FollowMe(base.Environment):
     def channels(
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
-        size = (self.height, self.width)
-        agent, leader = grid.at(state.agent, *size), grid.at(state.leader, *size)
-        beacons = self._beacon_mask(state.level)
-        return jnp.stack([state.level.walls, agent, leader, beacons], axis=-1)
-
-    def _beacon_mask(self, level: Level) -> Bool[Array, "height width"]:
-        mask = jnp.zeros(self.size, dtype=bool)
-        for n in range(self.max_beacons):
-            mask |= grid.at(level.beacons[n], self.height, self.width)
-        return mask
+        # A bit for each thing, in its row and in its column: one operation a tile
+        # finds where both are set, however many things there are.
+        things = jnp.stack([state.agent, state.leader])
+        things = jnp.concatenate([things, state.level.beacons])
+        bits = (1 << jnp.arange(len(things))).astype(jnp.uint16)[:, None]
+        rows, columns = things.T[..., None]
+        rows = jnp.where(rows == jnp.arange(self.height), bits, 0)
+        columns = jnp.where(columns == jnp.arange(self.width), bits, 0)
+        at = rows.sum(axis=0, dtype=jnp.uint16)[:, None] & columns.sum(
+            axis=0, dtype=jnp.uint16
+        )
+        seen = [state.level.walls, (at & 1) > 0, (at & 2) > 0, at > 3]
+        return jnp.stack(seen, axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
-        size = (self.height, self.width)
+        seen = jnp.moveaxis(self.channels(state, params), -1, 0)
+        walls, agent, leader, beacons = seen
         return [
-            Layer(state.level.walls, sprites.WALL),
-            Layer(self._beacon_mask(state.level), (230, 159, 0), "diamond"),
-            Layer(grid.at(state.leader, *size), (0, 114, 178), "ring"),
-            Layer(grid.at(state.agent, *size), sprites.AGENT, "disc"),
+            Layer(walls, sprites.WALL),
+            Layer(beacons, (230, 159, 0), "diamond"),
+            Layer(leader, (0, 114, 178), "ring"),
+            Layer(agent, sprites.AGENT, "disc"),
         ]
 
 
