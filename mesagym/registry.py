@@ -23,6 +23,8 @@ class Entry(NamedTuple):
 
 _TABLE: dict[str, Entry] = {
     "Corner-v0": Entry("corner", "mesagym.envs.corner", "Corner"),
+    "Dish-v0": Entry("dish", "mesagym.envs.dish", "Dish"),
+    "LavaLand-v0": Entry("lava_land", "mesagym.envs.lava_land", "LavaLand"),
     "ColorShape-v0": Entry("color_shape", "mesagym.envs.color_shape", "ColorShape"),
     "TwoGoals-v0": Entry("two_goals", "mesagym.envs.two_goals", "TwoGoals"),
 }

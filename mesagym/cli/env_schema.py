@@ -65,6 +65,42 @@ class CornerConfig(MazeConfig):
 
 
 @dataclass
+class DishConfig(MazeConfig):
+    """Dish-v0, a maze with a cheese and a dish."""
+
+    max_redundancy: int = key("channels there are for the dish", low=1, high=32)
+    redundancy: int = key(
+        "channels that show the dish, at most max_redundancy", low=0, shown=True
+    )
+    dish_ends: bool = key("whether reaching the dish ends the episode")
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where there are not so many channels."""
+        if self.redundancy > self.max_redundancy:
+            raise UserError(
+                f"env.redundancy: {self.redundancy} channels of the dish; use 0 to "
+                f"env.max_redundancy, which is {self.max_redundancy}"
+            )
+
+
+@dataclass
+class LavaLandConfig(MazeConfig):
+    """LavaLand-v0, a cheese and lava that training does not show."""
+
+    lava_layout: str = key(
+        "how lava lies: in patches of noise, or each tile by itself",
+        choices=("noise", "scattered"),
+    )
+    lava_share: float = key(
+        "share of the floor that is lava, in the mean over levels with lava",
+        low=0,
+        high=1,
+        shown=True,
+    )
+    lava_ends: bool = key("whether stepping on lava ends the episode")
+
+
+@dataclass
 class ColorShapeConfig(MazeConfig):
     """ColorShape-v0, a target of one colour and one shape, and look-alikes."""
 
@@ -126,6 +162,8 @@ class PluginConfig(EnvConfig):
 
 ENVIRONMENTS: dict[str, type[EnvConfig]] = {
     "corner": CornerConfig,
+    "dish": DishConfig,
+    "lava_land": LavaLandConfig,
     "color_shape": ColorShapeConfig,
     "two_goals": TwoGoalsConfig,
     "plugin": PluginConfig,
