@@ -24,9 +24,14 @@ class Entry(NamedTuple):
 _TABLE: dict[str, Entry] = {
     "Corner-v0": Entry("corner", "mesagym.envs.corner", "Corner"),
     "Dish-v0": Entry("dish", "mesagym.envs.dish", "Dish"),
+    "KeysChests-v0": Entry("keys_chests", "mesagym.envs.keys_chests", "KeysChests"),
     "LavaLand-v0": Entry("lava_land", "mesagym.envs.lava_land", "LavaLand"),
+    "MonsterWorld-v0": Entry(
+        "monster_world", "mesagym.envs.monster_world", "MonsterWorld"
+    ),
     "ColorShape-v0": Entry("color_shape", "mesagym.envs.color_shape", "ColorShape"),
     "TwoGoals-v0": Entry("two_goals", "mesagym.envs.two_goals", "TwoGoals"),
+    "Sokoban-v0": Entry("sokoban", "mesagym.envs.sokoban", "Sokoban"),
 }
 
 GROUP = "mesagym.environments"

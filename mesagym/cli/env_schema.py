@@ -2,10 +2,10 @@
 
 # ruff: noqa: RUF009 (`key` declares a field, as dataclasses.field does)
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from mesagym.cli.schema import EnvConfig, Rule, key
+from mesagym.cli.schema import EnvConfig, key
 from mesagym.errors import UserError
 
 # The room of levels has a table that says the same, which needs JAX to be read.
@@ -84,6 +84,50 @@ class DishConfig(MazeConfig):
 
 
 @dataclass
+class KeysChestsConfig(MazeConfig):
+    """KeysChests-v0, keys that open chests."""
+
+    max_keys: int = key("keys a level can have", low=1)
+    max_chests: int = key("chests a level can have", low=1)
+    num_keys: int = key("keys of a level, -1 by density", low=-1, shown=True)
+    num_chests: int = key("chests of a level, -1 by density", low=-1, shown=True)
+    shifted_keys: int = key("keys of a shifted level", low=-1, shown=True)
+    shifted_chests: int = key("chests of a shifted level", low=-1, shown=True)
+    key_density: float = key("share of the floor that has a key", low=0, high=1)
+    chest_density: float = key("share of the floor that has a chest", low=0, high=1)
+    shifted_key_density: float = key(
+        "share of a shifted level's floor that has a key", low=0, high=1
+    )
+    shifted_chest_density: float = key(
+        "share of a shifted level's floor that has a chest", low=0, high=1
+    )
+    num_ghosts: int = key(
+        "chests that nobody sees and nothing rewards, -1 as many as chests", low=-1
+    )
+    holes: float = key("share of the layout's walls that is opened", low=0, high=1)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where the items exceed their maxima or the grid."""
+        inner = (height - 2) * (width - 2)
+        for pair in (("num_keys", "num_chests"), ("shifted_keys", "shifted_chests")):
+            least = 1
+            for name, kind in zip(pair, ("keys", "chests"), strict=True):
+                given, most = getattr(self, name), getattr(self, f"max_{kind}")
+                if given == 0 or given > most:
+                    raise UserError(
+                        f"env.{name}: {given} is outside 1 to env.max_{kind}, {most}, "
+                        "and not -1, which draws by density"
+                    )
+                least += max(given, 1)
+            if least > inner:
+                raise UserError(
+                    f"env.{pair[0]}: an agent, keys and chests need {least} tiles and "
+                    f"a {height}x{width} grid has {inner}; take fewer or a larger "
+                    "env.size"
+                )
+
+
+@dataclass
 class LavaLandConfig(MazeConfig):
     """LavaLand-v0, a cheese and lava that training does not show."""
 
@@ -98,6 +142,46 @@ class LavaLandConfig(MazeConfig):
         shown=True,
     )
     lava_ends: bool = key("whether stepping on lava ends the episode")
+
+
+@dataclass
+class MonsterWorldConfig(MazeConfig):
+    """MonsterWorld-v0, apples among monsters, and shields."""
+
+    max_apples: int = key("apples a level can have", low=1)
+    max_shields: int = key("shields a level can have", low=1)
+    max_monsters: int = key("monsters a level can have", low=1)
+    num_apples: int = key("apples of a level", low=1, shown=True)
+    num_shields: int = key("shields of a level", low=0, shown=True)
+    num_monsters: int = key(
+        "monsters of a level; a shifted one has none", low=0, shown=True
+    )
+    temperature: float = key(
+        "how far monsters stray, 0 takes shortest paths", low=0, shown=True
+    )
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where the items exceed their maxima or the grid."""
+        total, room = 1, (height - 2) * (width - 2)
+        for kind in ("apples", "shields", "monsters"):
+            count, most = getattr(self, f"num_{kind}"), getattr(self, f"max_{kind}")
+            total += count
+            if most > width:
+                raise UserError(
+                    f"env.max_{kind}: {most} is outside 1 to {width}, the width of the "
+                    "grid"
+                )
+            if count > most:
+                raise UserError(
+                    f"env.num_{kind}: {count} is above {most}; env.max_{kind} sets the "
+                    "most"
+                )
+        if total > room:
+            raise UserError(
+                f"env.num_apples: the agent and {total - 1} items do not fit the "
+                f"{room} tiles of a {height}x{width} grid; use fewer or a larger "
+                "env.size"
+            )
 
 
 @dataclass
@@ -148,24 +232,49 @@ class TwoGoalsConfig(MazeConfig):
 
 
 @dataclass
+class SokobanConfig(MazeConfig):
+    """Sokoban-v0, boxes to push onto targets of two kinds."""
+
+    max_boxes: int = key("boxes there are room for", low=1, high=8)
+    num_boxes: int = key("boxes of a level, at most max_boxes", low=1, shown=True)
+    max_moves: int = key("moves there is room for in making a level", low=1, high=64)
+    num_moves: int = key(
+        "most pulls, and most pushes, that make a level; at most max_moves",
+        low=1,
+        shown=True,
+    )
+    proxy_ends: bool = key("whether all boxes on proxy targets end the episode")
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where there are more boxes or moves than room."""
+        for name in ("boxes", "moves"):
+            count, most = getattr(self, f"num_{name}"), getattr(self, f"max_{name}")
+            if count > most:
+                raise UserError(
+                    f"env.num_{name}: {count} is above env.max_{name}, {most}; use "
+                    "fewer, or raise that"
+                )
+
+
+@dataclass
 class PluginConfig(EnvConfig):
     """An environment of another package, announced by an entry point."""
 
     name: str = key("its name, as it is announced", shown=True)
-    settings: dict[str, Any] = field(
-        default_factory=dict,
-        metadata={
-            "rule": Rule("its settings by name, {size: 9, max_steps: 64}", shown=True)
-        },
+    settings: Any = key(
+        "its settings by name, {size: 9, layout: tree}; null leaves its own", shown=True
     )
 
 
 ENVIRONMENTS: dict[str, type[EnvConfig]] = {
     "corner": CornerConfig,
     "dish": DishConfig,
+    "keys_chests": KeysChestsConfig,
     "lava_land": LavaLandConfig,
+    "monster_world": MonsterWorldConfig,
     "color_shape": ColorShapeConfig,
     "two_goals": TwoGoalsConfig,
+    "sokoban": SokobanConfig,
     "plugin": PluginConfig,
 }
 """By the name in configurations, in the order of the registry; `plugin` last."""

@@ -13,7 +13,11 @@ import mesagym
 SIZE = 7
 MAX_STEPS = 12
 
-SMALL: dict[str, dict[str, Any]] = {}
+SMALL: dict[str, dict[str, Any]] = {
+    "KeysChests-v0": {"max_keys": 5, "max_chests": 2},
+    "MonsterWorld-v0": {"max_apples": 1, "max_shields": 1, "max_monsters": 1},
+    "Sokoban-v0": {"max_moves": 4},
+}
 """Settings, besides the size, with which an environment fits on so small a grid."""
 EPISODES = 64
 STEPS = 40
