@@ -7,25 +7,19 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
-from jaxtyping import Array, Bool, Float, Int, Num, UInt8
+from jaxtyping import Array, Bool, Float, Int
 
-from mesagym import grid, sprites
+from mesagym.envs.seeing import PIXELS, Seen
+from mesagym.envs.supply import NO_LEVEL, LevelSource
+from mesagym.envs.supply import compiled as compiled
 from mesagym.errors import UserError, nearest
-from mesagym.levels.pool import (
-    LevelClass,
-    LevelPool,
-    Solution,
-    draw_index,
-    key_bits,
-    make_pool,
-)
-from mesagym.levels.sample import sample_accepted
+from mesagym.levels.pool import draw_index, key_bits
 from mesagym.levels.shift import Shift
 
 DEFAULT_POOL_SIZE = 1024
@@ -33,26 +27,6 @@ DEFAULT_POOL_SIZE = 1024
 
 SMALLEST, LARGEST = 5, 64
 """Bounds of a grid's height and width, the border counted."""
-
-PIXELS: tuple[int, ...] = (0, 1, 3, 8)
-"""Pixels a tile of an observation; 0 shows boolean channels instead of colours."""
-
-
-_NO_LEVEL = (
-    "env: no level of {}x{} tiles can be drawn with these settings; take a larger "
-    "env.size, fewer items or another env.layout"
-)
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def compiled(*static: str) -> Callable[[_Method], _Method]:
-    """Return ``jax.jit`` for a method, which readers of types see through.
-
-    Args:
-        *static: arguments, beside ``self``, that a program is compiled for.
-    """
-    return cast(Any, partial(jax.jit, static_argnames=("self", *static)))
 
 
 @struct.dataclass(kw_only=True)
@@ -80,7 +54,7 @@ Objective = Callable[[Any, Any, Any], Float[Array, ""]]
 
 
 @dataclass(frozen=True)
-class Environment(environment.Environment[Any, Any], abc.ABC):
+class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
     """A grid world whose episodes start from levels and pay a vector of objectives.
 
     A subclass is a frozen dataclass of its static settings, so that environments
@@ -168,30 +142,9 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         """Number of discrete actions."""
         return len(self.action_names)
 
-    @property
-    @abc.abstractmethod
-    def channel_names(self) -> tuple[str, ...]:
-        """Names of the boolean channels, walls first."""
-
-    @property
-    def observation_shape(self) -> tuple[int, ...]:
-        """Shape of one observation."""
-        tiles = self.size
-        if self.crop_radius is not None:
-            tiles = (2 * self.crop_radius + 1,) * 2
-        if self.pixels:
-            return (tiles[0] * self.pixels, tiles[1] * self.pixels, 3)
-        return (*tiles, len(self.channel_names))
-
     def action_space(self, params: Any = None) -> spaces.Discrete:
         """Return gymnax's description of the actions."""
         return spaces.Discrete(self.num_actions)
-
-    def observation_space(self, params: Any = None) -> spaces.Box:
-        """Return gymnax's description of an observation."""
-        if self.pixels:
-            return spaces.Box(0, 255, self.observation_shape, jnp.uint8)
-        return spaces.Box(False, True, self.observation_shape, jnp.bool_)
 
     # -------------------------------------------------------------- parameters
 
@@ -199,10 +152,6 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
     def default_params(self) -> Any:
         """Parameters with a pool of agreeing levels, made once for equal settings."""
         return _default_params(self)
-
-    @abc.abstractmethod
-    def make_params(self, pool: LevelPool | None) -> Any:
-        """Return default parameters around a pool; None where only settings count."""
 
     def params_with(self, **settings: Any) -> Any:
         """Return parameters with other settings, and with a pool of one blank level.
@@ -244,15 +193,6 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         penalty = float(params.time_penalty)
         if not 0 <= penalty <= 1:
             raise UserError(f"env.time_penalty: {penalty:g} is outside [0, 1]")
-
-    def check_levels(self, params: Any, alpha: float = 0.0) -> None:
-        """Raise a UserError where no level can be drawn with these settings.
-
-        Draws some: inside a compiled program nobody could be told.
-        """
-        accepted = self.sample_and_judge(jax.random.key(0), 8, params, alpha)[1]
-        if not bool(accepted.any()):
-            raise UserError(_NO_LEVEL.format(self.height, self.width))
 
     # --------------------------------------------------------------- stepping
 
@@ -382,182 +322,6 @@ class Environment(environment.Environment[Any, Any], abc.ABC):
         level = jax.tree.map(lambda leaf: leaf[index], pool.levels)
         return self.initial_state(level, index, pool.generation)
 
-    # ----------------------------------------------------------------- levels
-
-    @abc.abstractmethod
-    def draw_level(
-        self,
-        key: jax.Array,
-        params: Any,
-        alpha: float | int | Num[Array, ""],
-        solvable: bool,
-    ) -> tuple[Any, Bool[Array, ""]]:
-        """Draw one level, and whether it may be used; if not, it is drawn again.
-
-        Arguments as those of `sample_levels`.
-        """
-
-    @compiled("n", "solvable")
-    def sample_and_judge(
-        self,
-        key: jax.Array,
-        n: int,
-        params: Any = None,
-        alpha: float | int | Num[Array, ""] = 0.0,
-        solvable: bool = True,
-    ) -> tuple[Any, Bool[Array, " n"]]:
-        """Return what `sample_levels` does, and which levels may be used.
-
-        Where settings allow levels at all, every one may; see `check_levels`.
-        """
-        params = self.make_params(None) if params is None else params
-        return sample_accepted(
-            key, n, lambda key: self.draw_level(key, params, alpha, solvable)
-        )
-
-    def sample_levels(
-        self,
-        key: jax.Array,
-        n: int,
-        params: Any = None,
-        alpha: float | int | Num[Array, ""] = 0.0,
-        solvable: bool = True,
-    ) -> Any:
-        """Draw a batch of levels.
-
-        Args:
-            key: randomness.
-            n: how many.
-            params: where the environment's level settings lie; default ones if None.
-            alpha: probability of each level to come from the shifted distribution.
-            solvable: ``False`` asks for the published distribution, where the base
-                objective may be out of reach.
-
-        Returns:
-            A level whose leaves have a leading axis n.
-        """
-        return self.sample_and_judge(key, n, params, alpha, solvable)[0]
-
-    @abc.abstractmethod
-    def is_valid(self, level: Any, params: Any) -> Bool[Array, ""]:
-        """Return whether a level keeps the rules and the base objective is in reach."""
-
-    @abc.abstractmethod
-    def propose_edit(
-        self,
-        key: jax.Array,
-        level: Any,
-        params: Any,
-        alpha: float | int | Num[Array, ""],
-    ) -> Any:
-        """Return a level with one thing changed at random: a wall, a place, a count.
-
-        An edit that gives the base object or a proxy a new place draws it as
-        `draw_level` would: shifted with probability α. The result need not be valid;
-        `mesagym.envs.edits` keeps what is.
-        """
-
-    @abc.abstractmethod
-    def classify(self, level: Any) -> LevelClass:
-        """Return what the level can tell about base and proxy."""
-
-    @abc.abstractmethod
-    def solve(self, level: Any, params: Any) -> Solution:
-        """Return the fewest steps and the highest return of each objective alone.
-
-        Returns are undiscounted, of one episode within the time limit. A ``bounded``
-        solver gives returns that no policy exceeds; where only a reference policy is
-        known, returns are not a number. Steps are -1 where not known or out of reach.
-        """
-
-    def solution(
-        self, steps: Int[Array, " own"], returns: Float[Array, " own"]
-    ) -> Solution:
-        """Return a solution; extra objectives have none: -1 steps, a return of NaN."""
-        extra = self.num_objectives - len(self.own_objectives)
-        return Solution(
-            jnp.concatenate([steps, jnp.full(extra, -1)]).astype(jnp.int32),
-            jnp.concatenate([returns, jnp.full(extra, jnp.nan)]).astype(jnp.float32),
-        )
-
-    @abc.abstractmethod
-    def guide(self, level: Any, objective: int) -> Any:
-        """Return what the oracle of an objective needs to know of a level."""
-
-    @abc.abstractmethod
-    def guided_action(self, guide: Any, state: Any) -> Int[Array, ""]:
-        """Return the oracle's action."""
-
-    @abc.abstractmethod
-    def parse(self, text: str) -> Any:
-        """Return the level that a text draws in the letters of `legend`."""
-
-    @abc.abstractmethod
-    def show(self, level: Any) -> str:
-        """Return the text of a level, which `parse` reads back."""
-
-    # ----------------------------------------------------------------- seeing
-
-    @abc.abstractmethod
-    def channels(self, state: Any, params: Any) -> Bool[Array, "height width channel"]:
-        """Return what can be seen of a state, one boolean channel a name."""
-
-    @abc.abstractmethod
-    def layers(self, state: Any, params: Any) -> list[sprites.Layer]:
-        """Return what a picture of a state is painted of, from the bottom up."""
-
-    def centre(self, state: Any) -> Int[Array, "2"]:
-        """Return the tile that a cropped observation is centred on: the agent's."""
-        return state.agent
-
-    def observe(
-        self, key: jax.Array, state: Any, action: Any, params: Any
-    ) -> Bool[Array, "rows columns channel"] | UInt8[Array, "rows columns 3"]:
-        """Return what the agent sees: channels or a picture, whole or cropped."""
-        if self.pixels:
-            picture = self.render(state, params, self.pixels)
-            if self.crop_radius is None:
-                return picture
-            return sprites.crop_picture(
-                picture, self.centre(state), self.crop_radius, self.pixels
-            )
-        channels = self.channels(state, params)
-        if self.crop_radius is None:
-            return channels
-        return grid.crop(channels, self.centre(state), self.crop_radius)
-
-    def render(
-        self, state: Any, params: Any = None, tile: int = 16
-    ) -> UInt8[Array, "rows columns 3"]:
-        """Return a picture of the state, ``tile`` pixels a tile."""
-        return sprites.paint(self.layers(state, params), tile)
-
-    # ----------------------------------------------------------------- pools
-
-    def make_pool(
-        self,
-        key: jax.Array,
-        n: int,
-        params: Any = None,
-        alpha: float | int | Num[Array, ""] = 0.0,
-        generation: int | Int[Array, ""] = 0,
-    ) -> LevelPool:
-        """Draw and classify a pool of levels; arguments as `sample_levels`."""
-        return self.make_pool_and_judge(key, n, params, alpha, generation)[0]
-
-    def make_pool_and_judge(
-        self,
-        key: jax.Array,
-        n: int,
-        params: Any = None,
-        alpha: float | int | Num[Array, ""] = 0.0,
-        generation: int | Int[Array, ""] = 0,
-    ) -> tuple[LevelPool, Bool[Array, " n"]]:
-        """Return what `make_pool` does, and which of its levels may be used."""
-        levels, accepted = self.sample_and_judge(key, n, params, alpha)
-        classes = jax.vmap(self.classify)(levels)
-        return make_pool(levels, classes, None, generation), accepted
-
 
 @functools.lru_cache(maxsize=64)
 def _default_params(env: Environment) -> Any:
@@ -566,5 +330,5 @@ def _default_params(env: Environment) -> Any:
         draw = jax.jit(env.make_pool_and_judge, static_argnums=1)
         pool, accepted = draw(jax.random.key(0), DEFAULT_POOL_SIZE)
         if not bool(accepted.any()):
-            raise UserError(_NO_LEVEL.format(env.height, env.width))
+            raise UserError(NO_LEVEL.format(env.height, env.width))
         return env.make_params(pool)
