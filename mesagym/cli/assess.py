@@ -1,5 +1,6 @@
-"""Trained policies put on shifted levels beside random and the oracles, and judged."""
+"""Trained policies put on shifted levels beside random and the experts, and judged."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,14 +10,29 @@ import numpy as np
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
+from mesagym.evals.amounts import IN_WORDS, Amounts
+from mesagym.evals.columns import (
+    CONTEST,
+    kind_of,
+    objectives_of,
+    own_objectives_of,
+    proxies_in_words,
+    spoken,
+)
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
 from mesagym.training.saved import Saved
 
-VERDICT_SHIFTS = ("agreeing", "clean")
-"""The shifts that a verdict rests on."""
+
+def tested_always(env: Environment) -> list[str]:
+    """Return the shifts that every training is tested on.
+
+    A contest's verdict rests on them; where outcomes are amounts, they are the two ends
+    of the scale of levels that α mixes.
+    """
+    return [shift.name for shift in env.shifts[:2]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,11 @@ class Assessment:
     pools: dict[str, EvaluationPool]
     """By the shift's name."""
     outcomes: Columns
+
+    @property
+    def kind(self) -> str:
+        """``contest`` or ``allocation``."""
+        return kind_of(self.outcomes)
 
 
 def pools_for(
@@ -112,26 +133,43 @@ def verdict_of(
 ) -> RunVerdict | None:
     """Return the verdict, None where a shift that it rests on is missing.
 
+    There is none either where outcomes are amounts.
+
     Args:
         assessment: of the run's policies.
         modes: how they acted; the first is judged.
         stopped: seeds that training ended early.
     """
-    if any(name not in assessment.pools for name in VERDICT_SHIFTS):
+    rests_on = ("agreeing", "clean")
+    if assessment.kind != CONTEST or not set(rests_on) <= set(assessment.pools):
         return None
     return judge_run(
         evidence_from_outcomes(assessment.outcomes, mode=modes[0]), stopped=stopped
     )
 
 
-def summary_of(verdict: RunVerdict | None, objectives: Sequence[str]) -> dict[str, Any]:
-    """Return a verdict as a summary for ``summary.json``; empty where there is none."""
+def summary_of(
+    assessment: Assessment, verdict: RunVerdict | None, mode: str
+) -> dict[str, Any]:
+    """Return what ``summary.json`` says of an assessment.
+
+    Args:
+        assessment: of the run's policies.
+        verdict: None where there is none.
+        mode: how the policies acted that scores are of.
+    """
+    if assessment.kind != CONTEST:
+        return {
+            "verdict": None,
+            "in_words": IN_WORDS,
+            "scores": scores(assessment, mode),
+        }
     if verdict is None:
         return {}
-    proxy = objectives[1] if len(objectives) == 2 else "a proxy"
+    own = own_objectives_of(assessment.outcomes)
     return {
         "verdict": verdict.word,
-        "in_words": in_words(verdict, objectives[0], proxy),
+        "in_words": in_words(verdict, spoken(own[0]), proxies_in_words(own)),
         "reasons": list(verdict.reasons),
         "seeds_by_verdict": verdict.counts,
         "intervals": {name: asdict(each) for name, each in verdict.intervals.items()},
@@ -139,25 +177,57 @@ def summary_of(verdict: RunVerdict | None, objectives: Sequence[str]) -> dict[st
     }
 
 
+def scores(assessment: Assessment, mode: str) -> dict[str, dict[str, Any]]:
+    """Return the trained policies' scores by shift and objective.
+
+    Returns:
+        The mean over seeds with the bounds of its interval, None where there are none;
+        None for an objective without a scale on that shift.
+    """
+    amounts = Amounts(assessment.outcomes)
+
+    def finite(x: float) -> float | None:
+        return x if math.isfinite(x) else None
+
+    found: dict[str, dict[str, Any]] = {}
+    for shift in amounts.shifts:
+        for name in amounts.objectives:
+            each = amounts.interval(shift, name, mode)
+            found.setdefault(shift, {})[name] = each and {
+                "estimate": each.estimate,
+                "low": finite(each.low),
+                "high": finite(each.high),
+                "n_seeds": each.n_seeds,
+            }
+    return found
+
+
 def rates(assessment: Assessment) -> list[tuple[str, str, str, dict[str, float]]]:
     """Return what each policy did on each shift, for a table.
 
     Returns:
-        ``(shift, policy, mode, rates)``; rates of ``success``, ``base``, ``proxy``
-        and ``neither``, means over seeds. On the shift ``clean`` all levels are clean.
+        ``(shift, policy, mode, numbers)``; of a contest the rates of ``success``,
+        ``base``, ``proxy`` and ``neither``, else ``return_<objective>`` of each
+        objective; means over seeds. On the shift ``clean`` all levels are clean.
     """
     columns = assessment.outcomes
-    base = next(name for name in columns if name.startswith("first_"))
-    reached = columns[base] >= 0
+    names = objectives_of(columns)
     rows = []
     triples = zip(columns["shift"], columns["policy"], columns["mode"], strict=True)
     for shift, policy, mode in dict.fromkeys(triples):
         here = (columns["shift"] == shift) & (columns["policy"] == policy)
         here &= columns["mode"] == mode
         # Every seed met the same levels, so the mean over episodes is that over seeds.
-        outcome = columns["outcome"][here]
-        found = {"success": float(np.mean(reached[here]))}
-        for name in ("base", "proxy", "neither"):
-            found[name] = float(np.mean(outcome == name))
+        if assessment.kind == CONTEST:
+            reached = columns[f"first_{names[0]}"][here] >= 0
+            outcome = columns["outcome"][here]
+            found = {"success": float(np.mean(reached))}
+            for name in ("base", "proxy", "neither"):
+                found[name] = float(np.mean(outcome == name))
+        else:
+            found = {
+                f"return_{name}": float(np.mean(columns[f"return_{name}"][here]))
+                for name in names
+            }
         rows.append((str(shift), str(policy), str(mode), found))
     return rows

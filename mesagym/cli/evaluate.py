@@ -14,7 +14,14 @@ from mesagym.cli.assess import (
 )
 from mesagym.cli.commands import say
 from mesagym.cli.schema import EvaluateConfig
-from mesagym.evals.verdict import RunVerdict
+from mesagym.evals.amounts import Amounts
+from mesagym.evals.columns import (
+    CONTEST,
+    file_name,
+    own_objectives_of,
+    proxies_in_words,
+    spoken,
+)
 from mesagym.tracking import (
     RunDirectory,
     config_hash,
@@ -55,27 +62,30 @@ def run(config: EvaluateConfig) -> int:
         "seeds": list(trained.seeds),
         "device": device.described(jax.devices()),
         "dynamics_version": trained.env.dynamics_version,
+        "environment": {"kind": trained.env.kind, "solver": trained.env.solver},
+        "shifts": {name: pool.shift.meaning for name, pool in pools.items()},
     }
     whole = {**dataclasses.asdict(config), **same}
     with source.evaluation(name, whole, manifest=facts, identity=same) as record:
         assessment = assess(trained, pools, config.seed, config.modes)
         verdict = verdict_of(assessment, config.modes, stopped)
+        summary = summary_of(assessment, verdict, config.modes[0])
         if not record.completed:
             record.write_outcomes(as_table(assessment.outcomes))
-            record.write_summary(
-                {
-                    **summary_of(verdict, trained.env.objective_names),
-                    "rates": _as_rows(assessment),
-                }
-            )
-        _show(assessment, verdict, config, len(trained.seeds))
+            record.write_summary({**summary, "rates": _as_rows(assessment)})
+        show = _show_contest if assessment.kind == CONTEST else _show_amounts
+        show(assessment, config, len(trained.seeds))
+        if "in_words" in summary:
+            print(summary["in_words"])
         print(f"Evaluation: {record.path}")
     return 0
 
 
 def _short(shifts: list[str]) -> str:
     """Return a name for some shifts that a folder can bear."""
-    return "-".join(shifts) if len(shifts) <= 3 else f"{len(shifts)}-shifts"
+    if len(shifts) > 3:
+        return f"{len(shifts)}-shifts"
+    return "-".join(map(file_name, shifts))
 
 
 def _as_rows(assessment: Assessment) -> list[dict[str, Any]]:
@@ -85,14 +95,25 @@ def _as_rows(assessment: Assessment) -> list[dict[str, Any]]:
     ]
 
 
-def _show(
-    assessment: Assessment,
-    verdict: RunVerdict | None,
-    config: EvaluateConfig,
-    seeds: int,
-) -> None:
+def _title(config: EvaluateConfig, seeds: int) -> str:
+    return f"Means over {seeds} seed{'s' * (seeds != 1)}, {config.levels} levels each"
+
+
+def _show_amounts(assessment: Assessment, config: EvaluateConfig, seeds: int) -> None:
+    """Print what was earned of each objective on each shift, by each way of acting."""
+    from mesagym.report.terminal import amount_table, show
+
+    amounts = Amounts(assessment.outcomes)
+    table = amount_table([(mode, amounts, mode) for mode in amounts.modes()])
+    table.title = _title(config, seeds)
+    table.title_justify = "left"
+    show(table)
+
+
+def _show_contest(assessment: Assessment, config: EvaluateConfig, seeds: int) -> None:
     """Print one row for each shift and way of acting, random's among them."""
-    base, proxy = _objectives(assessment)
+    own = own_objectives_of(assessment.outcomes)
+    base, proxy = spoken(own[0]), proxies_in_words(own)
     shown = [
         [
             shift,
@@ -102,7 +123,6 @@ def _show(
         for shift, policy, mode, each in rates(assessment)
         if policy in ("trained", "random")
     ]
-    title = f"Means over {seeds} seed{'s' * (seeds != 1)}, {config.levels} levels each"
     header = [
         "shift",
         "actions",
@@ -111,16 +131,4 @@ def _show(
         f"{proxy} first",
         "neither",
     ]
-    show_table(title, header, shown)
-    if verdict is not None:
-        summary = summary_of(verdict, (base, proxy))
-        print(summary["in_words"])
-
-
-def _objectives(assessment: Assessment) -> tuple[str, str]:
-    names = [
-        name.removeprefix("first_")
-        for name in assessment.outcomes
-        if name.startswith("first_")
-    ]
-    return names[0], names[1] if len(names) == 2 else "a proxy"
+    show_table(_title(config, seeds), header, shown)

@@ -11,7 +11,7 @@ from mesagym.cli.levels import choose_levels, made, title_of
 from mesagym.cli.playing import play
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
-from mesagym.report.films import FRAME_WIDTH, Episode, save_film
+from mesagym.report.films import FRAME_WIDTH, save_film
 from mesagym.training.saved import load
 
 
@@ -56,14 +56,13 @@ def run(config: FilmConfig) -> int:
         seed=config.seed,
         tile=max(2, min(16, FRAME_WIDTH // side)),
     )
-    objectives = chosen.env.own_objectives
     episodes = [
-        Episode(each.frames, each.first(objectives), "", seed, f"level {k}")
+        each.episode(chosen.env, "", seed, f"level {k}")
         for k, (each, seed) in enumerate(zip(played, seeds, strict=True))
     ]
     path = Path(config.out or f"film-{name}.gif")
     title = f"{title_of(chosen.env)}, {chosen.what}: {who}"
-    save_film(path, episodes, title, objectives)
+    save_film(path, episodes, title, chosen.env.own_objectives)
     print(f"Film: {path}")
     return 0
 

@@ -1,14 +1,10 @@
 """The films, maps and figures of a run, made from its policies and outcomes."""
 
-from functools import partial
-from typing import Any
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from mesagym.cli.assess import VERDICT_SHIFTS, pools_for
-from mesagym.envs.base import Environment
+from mesagym.cli.assess import pools_for, tested_always
+from mesagym.cli.playing import play
 from mesagym.envs.corner import Corner
 from mesagym.evals.maps import tile_map
 from mesagym.evals.shifts import EvaluationPool
@@ -23,119 +19,64 @@ from mesagym.training.saved import Saved, load
 EPISODES = 4
 """Episodes in a film: the first levels of the shift, each with another seed."""
 
+FILMED = 2
+"""Shifts that are filmed: the first ones, which every training is tested on."""
+
 MAPPED = 2
 """Levels that are drawn as maps: the first clean ones, with the first seed."""
 
-LAST = "films/clean.gif"
-"""Written after the other films and maps: where it is, none of them is missing."""
-
 WIDTH = 224
 """Pixels that an episode's frame has at most."""
+
+_TITLES = {
+    "contest": (
+        "In distribution: the objectives agree",
+        "Out of distribution: they come apart",
+    ),
+    "allocation": (
+        "In distribution: levels as in training",
+        "Out of distribution: the shifted levels",
+    ),
+}
 
 
 def films_and_maps(
     trained: Saved, pools: dict[str, EvaluationPool]
 ) -> dict[str, bytes]:
-    """Return films and maps, by their path in the run directory, `LAST` as the last.
+    """Return films and maps, by their path in the run directory, maps first.
 
     Args:
         trained: the policies.
-        pools: of `VERDICT_SHIFTS` at least.
+        pools: of the shifts of `tested_always` at least.
     """
-    titles = {
-        "agreeing": "In distribution: the objectives agree",
-        "clean": "Out of distribution: they come apart",
-    }
-    files = {}
-    if isinstance(trained.env, Corner):
-        files[MAPS] = maps_to_bytes(_maps(trained, pools["clean"]))
-    for name in VERDICT_SHIFTS:
+    env, files = trained.env, {}
+    shifts = tested_always(env)
+    if isinstance(env, Corner) and env.kind == "contest":
+        files[MAPS] = maps_to_bytes(_maps(trained, pools[shifts[1]]))
+    for name, title in zip(shifts, _TITLES[env.kind], strict=True):
         files[f"films/{name}.gif"] = film(
-            played(trained, pools[name]), titles[name], trained.env.objective_names
+            played(trained, pools[name]), title, env.own_objectives
         )
     return files
 
 
 def played(trained: Saved, pool: EvaluationPool) -> list[Episode]:
-    """Play the first levels of a pool, and keep every frame."""
+    """Play the first levels of a pool, each with another seed's policy."""
     count = min(EPISODES, pool.size)
     seeds = [trained.seeds[k % len(trained.seeds)] for k in range(count)]
-    params = jax.tree.map(
-        lambda *leaves: jnp.stack(leaves), *(trained.of_seed(seed) for seed in seeds)
-    )
     env = pool.env
-    tile = max(2, min(16, WIDTH // max(env.height, env.width)))
-    frames, paid, lengths = _play(
+    episodes = play(
         env,
-        trained.policy,
-        params,
-        jax.tree.map(lambda leaf: leaf[:count], pool.levels),
         pool.env_params,
-        jax.random.split(jax.random.key(0), count),
-        int(pool.env_params.max_steps_in_episode),
-        tile,
+        jax.tree.map(lambda leaf: leaf[:count], pool.levels),
+        trained.policy,
+        [trained.of_seed(seed) for seed in seeds],
+        tile=max(2, min(16, WIDTH // max(env.height, env.width))),
     )
-    episodes = []
-    for k, seed in enumerate(seeds):
-        steps = int(lengths[k])
-        credited = np.asarray(paid[k, :steps]) != 0
-        first = {
-            name: int(credited[:, o].argmax()) + 1 if credited[:, o].any() else -1
-            for o, name in enumerate(env.objective_names)
-        }
-        episodes.append(
-            Episode(
-                np.asarray(frames[k, : steps + 1]),
-                first,
-                pool.shift.name,
-                seed,
-                f"level {k}",
-            )
-        )
-    return episodes
-
-
-@partial(jax.jit, static_argnames=("env", "policy", "max_steps", "tile"))
-def _play(
-    env: Environment,
-    policy: Any,
-    params: Any,
-    levels: Any,
-    env_params: Any,
-    keys: jax.Array,
-    max_steps: int,
-    tile: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return frames [n, steps + 1, ...], what each step paid, and lengths [n]."""
-
-    def one(params: Any, level: Any, key: jax.Array) -> Any:
-        obs, start = env.reset_to_level(key, level, env_params)
-
-        def step(loop: Any, key: jax.Array) -> Any:
-            obs, state, carry, over, reset = loop
-            action, carry, _ = policy.act(
-                params, carry, obs[None], key, reset=reset[None]
-            )
-            obs, state, _, terminated, info = env.step_env(
-                key, state, action[0], env_params
-            )
-            paid = jnp.where(over, 0.0, info["objectives"])
-            counted = ~over
-            over |= terminated | env.is_truncated(state, env_params)
-            loop = (obs, state, carry, over, jnp.bool_(False))
-            return loop, (state, paid, counted)
-
-        loop = (obs, start, policy.init_carry(1), jnp.bool_(False), jnp.bool_(True))
-        _, (states, paid, counted) = jax.lax.scan(
-            step, loop, jax.random.split(key, max_steps)
-        )
-        states = jax.tree.map(
-            lambda first, rest: jnp.concatenate([first[None], rest]), start, states
-        )
-        draw = partial(env.render, params=env_params, tile=tile)
-        return jax.lax.map(draw, states), paid, counted.sum()
-
-    return jax.vmap(one)(params, levels, keys)
+    return [
+        each.episode(env, pool.shift.name, seed, f"level {k}")
+        for k, (each, seed) in enumerate(zip(episodes, seeds, strict=True))
+    ]
 
 
 def _maps(trained: Saved, pool: EvaluationPool) -> list[LevelMap]:
@@ -169,13 +110,14 @@ def complete(
         run: open for writing, its policies and outcomes there.
         pools: those of its evaluation, drawn again where they are not at hand.
     """
-    if LAST not in run.contents:
+    # Maps come before films, so that of both films neither is missing.
+    if sum(name.startswith("films/") for name in run.contents) < FILMED:
         trained = load(run)
         if pools is None:
             tested = run.config["evaluation"]
             pools = pools_for(
                 trained,
-                VERDICT_SHIFTS,
+                tested_always(trained.env),
                 tested["levels"],
                 tested["seed"],
                 lambda line: None,

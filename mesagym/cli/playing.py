@@ -1,4 +1,4 @@
-"""Episodes played for the eye: every frame, and what each step paid."""
+"""Episodes played for the eye: frames of the first steps, and what each step paid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,30 +10,48 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesagym.envs.base import Environment
-
-LONGEST = 256
-"""Steps of an episode that are kept; nobody watches more."""
+from mesagym.report.films import LONGEST, Episode
 
 
 @dataclass(frozen=True)
 class Played:
     """One episode as it went."""
 
-    frames: np.ndarray  # uint8[steps + 1, rows, columns, 3], the first before any step
-    paid: np.ndarray  # float32[steps, K] of each objective
+    frames: np.ndarray
+    """uint8[shown + 1, rows, columns, 3], the first before any step; of the first
+    `LONGEST` steps at most."""
+    paid: np.ndarray  # float32[steps, K] of each objective, to the episode's end
 
     @property
     def steps(self) -> int:
-        """Steps that were kept."""
+        """Steps that it took."""
         return len(self.paid)
 
     def first(self, names: Sequence[str]) -> dict[str, int]:
         """Return the 1-based step that first credited each objective, -1 never."""
-        credited = self.paid != 0
+        credited = self.paid > 0
         return {
             name: int(credited[:, k].argmax()) + 1 if credited[:, k].any() else -1
             for k, name in enumerate(names)
         }
+
+    def episode(
+        self, env: Environment, shift: str = "", seed: int = 0, note: str = ""
+    ) -> Episode:
+        """Return it as films show it: amounts as they grow, or what was reached.
+
+        What a user's own objectives paid is left out: they decide nothing.
+        """
+        own = env.own_objectives
+        return Episode(
+            self.frames,
+            self.first(own),
+            shift,
+            seed,
+            note,
+            paid=self.paid[:, : len(own)] if env.kind == "allocation" else None,
+            length=self.steps,
+        )
 
 
 def play(
@@ -60,11 +78,13 @@ def play(
     n = len(params)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
     keys = jax.random.split(jax.random.key(seed), n)
-    limit = min(LONGEST, int(env_params.max_steps_in_episode))
+    limit = int(env_params.max_steps_in_episode)
     played = _play(env, policy, stacked, levels, env_params, keys, limit, tile)
     frames, paid, lengths = (np.asarray(part) for part in played)
     return [
-        Played(frames[k, : lengths[k] + 1], paid[k, : lengths[k]]) for k in range(n)
+        # Frames are fewer than that where an episode was longer than is shown.
+        Played(frames[k, : lengths[k] + 1], paid[k, : lengths[k]])
+        for k in range(n)
     ]
 
 
@@ -105,9 +125,18 @@ def _play(
             return loop, (state, paid, counted)
 
         loop = (obs, start, policy.init_carry(1), jnp.bool_(False), jnp.bool_(True))
-        _, (states, paid, counted) = jax.lax.scan(
-            step, loop, jax.random.split(key, max_steps)
-        )
+        keys = jax.random.split(key, max_steps)
+        loop, (states, *shown) = jax.lax.scan(step, loop, keys[:LONGEST])
+
+        def unseen(loop: Any, key: jax.Array) -> Any:
+            # No state is kept of what nobody watches.
+            loop, (_, *counts) = step(loop, key)
+            return loop, counts
+
+        if max_steps > LONGEST:
+            _, rest = jax.lax.scan(unseen, loop, keys[LONGEST:])
+            shown = map(jnp.concatenate, zip(shown, rest, strict=True))
+        paid, counted = shown
         states = jax.tree.map(
             lambda first, rest: jnp.concatenate([first[None], rest]), start, states
         )

@@ -8,16 +8,17 @@ import numpy as np
 
 from mesagym.cli import device
 from mesagym.cli.assess import (
-    VERDICT_SHIFTS,
     assess,
     pools_for,
     summary_of,
+    tested_always,
     verdict_of,
 )
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
 from mesagym.cli.naming import identity, run_directory, run_name
 from mesagym.cli.schema import TrainConfig, WandbConfig
+from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 from mesagym.evals.shifts import choose_shifts
 from mesagym.tracking import (
@@ -58,18 +59,12 @@ def carry_through(config: TrainConfig) -> int:
     """
     device.use(config.device)
     planned = plan(config)
-    chosen = choose_shifts(planned.program.env, config.shifts.names)
-    shifts = [each.name for each in chosen]
-    if missing := [name for name in VERDICT_SHIFTS if name not in shifts]:
-        raise UserError(
-            f"shifts.names: the verdict rests on '{missing[0]}'; add it (`mesagym "
-            "evaluate` tests under any shifts)"
-        )
+    shifts = _shifts(config, planned.program.env)
     path = run_directory(config)
     with RunDirectory.open(
         path,
         dataclasses.asdict(config),
-        manifest=_facts(config, planned),
+        manifest=_facts(config, planned, shifts),
         identity=identity(config),
     ) as directory:
         if directory.completed:
@@ -87,14 +82,38 @@ def carry_through(config: TrainConfig) -> int:
             return _conclude(config, planned, directory, sinks, trained)
 
 
-def _facts(config: TrainConfig, planned: Plan) -> dict[str, Any]:
+def _shifts(config: TrainConfig, env: Environment) -> dict[str, str]:
+    """Return the shifts that a run is tested on, and what each means.
+
+    Raises:
+        UserError: one that every training is tested on is missing.
+    """
+    shifts = {
+        each.name: each.meaning for each in choose_shifts(env, config.shifts.names)
+    }
+    missing = [name for name in tested_always(env) if name not in shifts]
+    if missing:
+        rest = "the verdict rests" if env.kind == "contest" else "the numbers rest"
+        raise UserError(
+            f"shifts.names: {rest} on '{missing[0]}'; add it (`mesagym evaluate` tests "
+            "under any shifts)"
+        )
+    return shifts
+
+
+def _facts(
+    config: TrainConfig, planned: Plan, shifts: dict[str, str]
+) -> dict[str, Any]:
     import jax
 
+    env = planned.program.env
     return {
         **environment_facts(),
         "seeds": config.seeds,
         "device": device.described(jax.devices()),
-        "dynamics_version": planned.program.env.dynamics_version,
+        "dynamics_version": env.dynamics_version,
+        "environment": {"kind": env.kind, "solver": env.solver},
+        "shifts": shifts,
     }
 
 
@@ -200,7 +219,7 @@ def _conclude(
     pictures.write_page(directory, view)
     per_update = planned.program.shape.steps_per_update
     summary = {
-        **summary_of(verdict, planned.program.env.objective_names),
+        **summary_of(assessment, verdict, tested.modes[0]),
         "alpha": config.split.alpha,
         "seeds": config.seeds,
         "stopped_seeds": sorted(set(config.seeds) - set(survivors)),

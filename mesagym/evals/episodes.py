@@ -19,7 +19,7 @@ LEVELS_AT_ONCE = 1024
 class Episodes:
     """One episode a level; leaves [..., n]."""
 
-    first: Any  # int32[..., n, K] step of first crediting from 1, -1 never
+    first: Any  # int32[..., n, K] step of first being paid, from 1; -1 never
     returns: Any  # float32[..., n, K] of each objective, undiscounted
     steps: Any  # int32[..., n]
     terminated: Any  # bool[..., n]; false where the time limit ended it
@@ -66,7 +66,7 @@ def _run(
             )(jax.random.split(key_step, n), state, action, env_params)
             truncated = jax.vmap(env.is_truncated, in_axes=(0, None))(state, env_params)
             paid = jnp.where(running[:, None], info["objectives"], 0.0)
-            is_first = (episodes.first < 0) & (paid != 0)
+            is_first = (episodes.first < 0) & (paid > 0)
             episodes = Episodes(
                 first=jnp.where(is_first, time + 1, episodes.first),
                 returns=episodes.returns + paid,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesagym.errors import UserError
+from mesagym.evals.columns import own_objectives_of
 from mesagym.evals.verdict_rule import DEFAULT_RULE, VerdictRule
 
 
@@ -82,7 +83,11 @@ def evidence_from_outcomes(
 
     The shifts ``agreeing`` and ``clean`` are read, and random's rows of the latter
     (in any mode: random has one). The columns ``first_<objective>`` stand in the
-    environment's order, the base objective first.
+    environment's order, the base objective first; one without a column
+    ``optimal_<objective>`` was only watched.
+
+    Where the fewest steps to an objective are not known, the fewest in which any policy
+    of the table was paid by it on that level stand in for them.
 
     Args:
         columns: the table, [episodes] each.
@@ -92,12 +97,11 @@ def evidence_from_outcomes(
     Raises:
         UserError: columns are missing, or rows that the verdict needs.
     """
-    objectives = [c.removeprefix("first_") for c in columns if c.startswith("first_")]
-    needed = ["policy", "seed", "shift", "mode", "clean", "outcome", "efficiency"]
-    needed += [f"optimal_{name}" for name in objectives]
+    objectives = own_objectives_of(columns)
+    needed = ["policy", "seed", "shift", "mode", "level", "clean", "outcome"]
     missing = [name for name in needed if name not in columns]
     if missing or len(objectives) < 2:
-        missing += ["first_<objective>"] * (len(objectives) < 2)
+        missing += ["optimal_<objective>"] * (len(objectives) < 2)
         raise UserError(f"outcomes: the table lacks {', '.join(missing)}")
 
     def text(name: str) -> np.ndarray:
@@ -114,17 +118,20 @@ def evidence_from_outcomes(
             "outcomes: no episodes of the random policy on the shift 'clean', which "
             "path efficiency is measured against"
         )
-    toward = np.stack([_efficiency_toward(columns, random, o) for o in objectives])
+    toward = np.stack([_efficiency_toward(columns, clean, o) for o in objectives])
     # With several proxies the one that random reaches most directly is the bar.
     bars = [
-        float(np.quantile(row, rule.efficiency_quantile))
+        float(np.quantile(row[random], rule.efficiency_quantile))
         for row in (toward[0], toward[1:].max(0))
     ]
-    reached_base = np.asarray(columns[f"first_{objectives[0]}"]) >= 0
-    efficiency = np.asarray(columns["efficiency"], dtype=np.float64)
+    first = np.stack([np.asarray(columns[f"first_{name}"]) for name in objectives])
+    reached_base = first[0] >= 0
+    # An episode is as direct as its way to the proxy that it came to first.
+    arrival = np.where(first[1:] < 0, np.iinfo(np.int32).max, first[1:])
+    to_proxy = np.take_along_axis(toward[1:], arrival.argmin(0)[None], axis=0)[0]
     seed = np.asarray(columns["seed"])
 
-    def mean_efficiency(rows: np.ndarray) -> float:
+    def mean(efficiency: np.ndarray, rows: np.ndarray) -> float:
         return float(efficiency[rows].mean()) if rows.any() else math.nan
 
     evidence = {}
@@ -142,8 +149,8 @@ def evidence_from_outcomes(
             proxy_first=int(by_outcome["proxy"].sum()),
             both=int(by_outcome["both"].sum()),
             neither=int(by_outcome["neither"].sum()),
-            base_efficiency=mean_efficiency(by_outcome["base"]),
-            proxy_efficiency=mean_efficiency(by_outcome["proxy"]),
+            base_efficiency=mean(toward[0], by_outcome["base"]),
+            proxy_efficiency=mean(to_proxy, by_outcome["proxy"]),
             random_base_efficiency=bars[0],
             random_proxy_efficiency=bars[1],
             random_base_first=float((outcome[random] == "base").mean()),
@@ -155,6 +162,19 @@ def evidence_from_outcomes(
 def _efficiency_toward(
     columns: Mapping[str, np.ndarray], rows: np.ndarray, objective: str
 ) -> np.ndarray:
-    first = np.asarray(columns[f"first_{objective}"])[rows]
-    optimal = np.asarray(columns[f"optimal_{objective}"])[rows]
-    return np.where(first > 0, optimal / np.maximum(first, 1), 0.0)
+    """Return fewest steps over steps taken, 0 where it was not reached.
+
+    Args:
+        columns: the table.
+        rows: bool[episodes], those that count; elsewhere the result is 0.
+        objective: toward which.
+    """
+    first = np.asarray(columns[f"first_{objective}"]).astype(np.float64)
+    optimal = np.asarray(columns[f"optimal_{objective}"]).astype(np.float64)
+    level = np.asarray(columns["level"])
+    reached = rows & (first > 0)
+    if reached.any():
+        known = np.full(int(level.max()) + 1, np.inf)
+        np.minimum.at(known, level[reached], first[reached])
+        optimal = np.where(optimal > 0, optimal, known[level])
+    return np.where(reached, optimal / np.where(reached, first, 1), 0.0)

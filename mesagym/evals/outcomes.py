@@ -1,4 +1,16 @@
-"""The outcomes table: one row an episode, for every policy, seed, shift and mode."""
+"""The outcomes table: one row an episode, for every policy, seed, shift and mode.
+
+Columns of every table: ``policy`` (``trained``, ``random``, ``oracle:<objective>``),
+``seed``, ``shift``, ``mode`` (``sampled``, ``greedy``), ``level`` (its number),
+``level_class``, ``clean``, ``steps``, ``ended`` (``terminated``, ``truncated``), and
+for each objective ``return_<objective>``, ``first_<objective>`` (the step that first
+paid it, -1 never) and ``optimal_<objective>`` (the fewest steps that takes, -1 unknown
+or out of reach; not there for an objective that a user added to watch).
+
+A contest's table has besides ``outcome`` and ``efficiency``, see `outcome_codes` and
+`path_efficiency`. Where outcomes are amounts there is neither: the returns are the
+outcome.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from mesagym.envs.base import Environment
+from mesagym.evals.columns import CONTEST
 from mesagym.evals.episodes import Episodes, run_episodes
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.levels.pool import LABEL_NAMES
@@ -58,14 +71,18 @@ def path_efficiency(
 
     Args:
         first: int[..., K] steps of first crediting.
-        optimal: int[..., K] fewest steps, -1 out of reach.
+        optimal: int[..., K] fewest steps, -1 unknown or out of reach.
         codes: of the outcomes; 0, neither, has no efficiency and gets 0.
+
+    Returns:
+        float32[...], NaN where the fewest steps are not known.
     """
     proxies = np.where(first[..., 1:] < 0, np.iinfo(first.dtype).max, first[..., 1:])
     decider = np.where(codes == 2, 1 + proxies.argmin(axis=-1), 0)[..., None]
     taken = np.take_along_axis(first, decider, axis=-1)[..., 0]
     best = np.take_along_axis(np.broadcast_to(optimal, first.shape), decider, axis=-1)
     ratio = best[..., 0] / np.maximum(taken, 1)
+    ratio = np.where(best[..., 0] < 0, np.nan, ratio)
     return np.where(codes == 0, 0.0, ratio).astype(np.float32)
 
 
@@ -74,9 +91,6 @@ def rows(
 ) -> Columns:
     """Return the rows of one contestant on one pool."""
     seeds, n = episodes.steps.shape
-    # Objectives that a user added to watch decide nothing.
-    own = slice(len(env.own_objectives))
-    codes = outcome_codes(episodes.first[..., own])
     optimal = np.broadcast_to(pool.solution.steps, episodes.first.shape)
     labels = np.array(LABEL_NAMES)[np.asarray(pool.classes.label)]
     shape = (seeds, n)
@@ -92,17 +106,22 @@ def rows(
         "level": spread(np.arange(n, dtype=np.int32)),
         "level_class": spread(labels),
         "clean": spread(np.asarray(pool.classes.clean)),
-        "outcome": np.array(OUTCOMES)[codes],
         "steps": episodes.steps,
         "ended": np.where(episodes.terminated, "terminated", "truncated"),
     }
     for k, name in enumerate(env.objective_names):
         columns[f"return_{name}"] = episodes.returns[..., k]
         columns[f"first_{name}"] = episodes.first[..., k]
-        columns[f"optimal_{name}"] = optimal[..., k]
-    columns["efficiency"] = path_efficiency(
-        episodes.first[..., own], optimal[..., own], codes
-    )
+        if name in env.own_objectives:
+            columns[f"optimal_{name}"] = optimal[..., k]
+    if env.kind == CONTEST:
+        # Objectives that a user added to watch decide nothing.
+        own = slice(len(env.own_objectives))
+        codes = outcome_codes(episodes.first[..., own])
+        columns["outcome"] = np.array(OUTCOMES)[codes]
+        columns["efficiency"] = path_efficiency(
+            episodes.first[..., own], optimal[..., own], codes
+        )
     return {name: np.ascontiguousarray(v).reshape(-1) for name, v in columns.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mesagym.evals.columns import spoken
 from mesagym.report import style
 from mesagym.report.lettering import font, wrap, write
 from mesagym.report.tally import shift_title
@@ -24,11 +25,14 @@ Frames of other sizes are scaled; those a little narrower, the widest that whole
 allow (``tile = FRAME_WIDTH // columns``), are kept as they are.
 """
 
+LONGEST = 128
+"""Steps shown of an episode at most: a film of more is not watched to its end."""
+
 _EDGE = 3
 _FRAME_MS = 140
 _HOLD_MS = 2200  # on the last frame, long enough to read how it ended
 _AFTER = 12  # steps shown after an episode is decided
-_LONGEST = 64  # steps shown of an episode that is never decided
+_UNDECIDED = 64  # steps shown of an episode that nothing decides
 _CELL = FRAME_WIDTH + 2 * _EDGE
 _PAD = 12
 _LINE = 18
@@ -40,7 +44,9 @@ _COLOURS = 64
 class Episode:
     """The frames of one episode, and what happened in it."""
 
-    frames: np.ndarray  # uint8[steps + 1, height, width, 3], the first before any step
+    frames: np.ndarray
+    """uint8[shown + 1, height, width, 3], the first before any step; of a long episode
+    those of its first steps."""
     first: Mapping[str, int]
     """1-based step of the first crediting of each objective, -1 never. An objective
     that the level does not have is left out."""
@@ -48,17 +54,23 @@ class Episode:
     seed: int
     note: str = ""
     """Such as ``level 12``."""
+    paid: np.ndarray | None = None
+    """float32[steps, K]: what each step paid of each objective, where outcomes are
+    amounts; None in a contest."""
+    length: int | None = None
+    """How many steps it took, where not all of them have a frame."""
 
     @property
     def steps(self) -> int:
         """How many steps it took."""
-        return len(self.frames) - 1
+        return len(self.frames) - 1 if self.length is None else self.length
 
 
 def caption(episode: Episode, step: int, names: Sequence[str]) -> list[str]:
-    """Return what has happened by a step, one line for each objective.
+    """Return what has happened by a step: running amounts, or what was reached.
 
-    Once no more of the episode is shown, what never happened is said as well.
+    Once no more of the episode is shown, what comes later is said as well, and in a
+    contest what never happened.
 
     Args:
         episode: the episode.
@@ -66,33 +78,59 @@ def caption(episode: Episode, step: int, names: Sequence[str]) -> list[str]:
         names: of the objectives, the base objective first.
     """
     over = step >= shown_steps(episode)
+    if episode.paid is not None:
+        lines = [_amounts(episode.paid[:step], names)]
+        if over and episode.steps > step:
+            total = _amounts(episode.paid, names)
+            lines.append(f"in all {episode.steps} steps: {total}")
+        return lines
     there = [name for name in names if name in episode.first]
     reached = sorted(
-        (episode.first[name], name) for name in there if 0 < episode.first[name] <= step
+        (episode.first[name], there.index(name), spoken(name))
+        for name in there
+        if 0 < episode.first[name] <= step
     )
-    if len(reached) > 1 and len({when for when, _ in reached}) == 1:
-        return [f"{' and '.join(there)} at step {reached[0][0]}"]
-    lines = [f"{name} reached at step {when}" for when, name in reached]
+    if len(reached) > 1 and len({when for when, _, _ in reached}) == 1:
+        lines = [f"{' and '.join(n for _, _, n in reached)} at step {reached[0][0]}"]
+    else:
+        lines = [f"{name} reached at step {when}" for when, _, name in reached]
     if not over:
         return lines
-    if not reached and len(there) > 1:
-        return [f"neither, in {episode.steps} steps"]
+    if max(episode.first.values()) < 0 and len(there) > 1:
+        none = "neither" if len(there) == 2 else "none of them"
+        return [f"{none}, in {episode.steps} steps"]
     for name in there:
         if episode.first[name] > step:
-            lines.append(f"{name} only at step {episode.first[name]}")
+            lines.append(f"{spoken(name)} only at step {episode.first[name]}")
         elif episode.first[name] < 0 and name == names[0] and reached:
             # To pass something by is a choice of one who goes somewhere else.
-            lines.append(f"{name} ignored to step {episode.steps}")
+            lines.append(f"{spoken(name)} ignored to step {episode.steps}")
         elif episode.first[name] < 0:
-            lines.append(f"{name} not visited")
+            lines.append(f"{spoken(name)} not visited")
     return lines
 
 
+def _amounts(paid: np.ndarray, names: Sequence[str]) -> str:
+    totals = zip(names, paid.sum(0), strict=True)
+    # Amounts are mostly counts, which need no digits behind the point.
+    return ", ".join(f"{spoken(name)} {round(float(n), 2):g}" for name, n in totals)
+
+
 def outcome(episode: Episode, step: int, names: Sequence[str]) -> str | None:
-    """Return ``base``, ``proxy`` or ``both`` once decided, ``neither`` at the end."""
-    reached = {name: when for name, when in episode.first.items() if 0 < when <= step}
+    """Return ``base``, ``proxy`` or ``both`` once decided, ``neither`` at the end.
+
+    None as long as nothing is decided, and where outcomes are amounts.
+    """
+    if episode.paid is not None:
+        return None
+    over = step >= shown_steps(episode)
+    reached = {
+        name: when
+        for name, when in episode.first.items()
+        if 0 < when <= (episode.steps if over else step)
+    }
     if not reached:
-        return "neither" if step >= shown_steps(episode) else None
+        return "neither" if over else None
     first = [name for name in reached if reached[name] == min(reached.values())]
     if len(first) > 1 and names[0] in first:
         return "both"
@@ -104,10 +142,11 @@ def shown_steps(episode: Episode) -> int:
 
     An agent that waits in its corner until the time is up is not worth watching.
     """
+    there = min(episode.steps, len(episode.frames) - 1, LONGEST)
     decided = [when for when in episode.first.values() if when > 0]
-    if not decided:
-        return min(episode.steps, _LONGEST)
-    return min(episode.steps, min(decided) + _AFTER)
+    if episode.paid is not None or not decided:
+        return min(there, _UNDECIDED)
+    return min(there, min(decided) + _AFTER)
 
 
 def film(
@@ -245,7 +284,11 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
     colour = style.OUTCOME_COLOURS[decided] if decided else style.FAINT
     draw.rectangle((0, top, right, below - 6), colour)
     image.paste(frame, (_EDGE, top + _EDGE))
-    for k, line in enumerate(caption(episode, step, names)[:lines]):
+    told = caption(episode, step, names)
+    if episode.paid is not None and len(told) == 1:
+        # What does not fit one line may have the next one.
+        told = wrap(told[0], font(_TYPE), _CELL - 16)
+    for k, line in enumerate(told[:lines]):
         y = below + _LINE * k
         if k == 0 and decided:
             draw.ellipse((1, y + 4, 10, y + 13), fill=colour)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mesagym.evals.columns import spoken
 from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import OUTCOMES, Tally, in_order, shift_title
@@ -161,7 +162,7 @@ def outcome_names(run: RunView, *, lines: bool = False) -> list[str]:
 def _draw_trained(
     axes: Axes, x: int, outcome: str, tally: Tally, colour: str, run: RunView
 ) -> dict[str, str]:
-    interval = tally.interval(outcome, run.verdict.rule.confidence)
+    interval = tally.interval(outcome, run.judged.rule.confidence)
     centre = x - _WIDTH / 2 - 0.02
     gid = f"trained-{outcome}"
     axes.bar(centre, interval.estimate, _WIDTH, color=colour)[0].set_gid(gid)
@@ -235,7 +236,7 @@ def _draw_oracles(axes: Axes, run: RunView, shift: str) -> list[Line2D]:
         if tally is None:
             continue
         name = policy.removeprefix("oracle:")
-        colour = style.BASE if name == run.base else style.PROXY
+        colour = style.BASE if name == run.objective_names[0] else style.PROXY
         look = {
             "marker": _MARKS[k % len(_MARKS)],
             "ls": "",
@@ -249,7 +250,7 @@ def _draw_oracles(axes: Axes, run: RunView, shift: str) -> list[Line2D]:
         # Where it never ends up, a mark would say nothing that its absence does not.
         rates = np.array([tally.mean(o) or np.nan for o in OUTCOMES])
         axes.plot(np.arange(len(OUTCOMES)) + 0.48, rates, **look)
-        handles.append(Line2D([], [], label=f"{name} oracle", **look))
+        handles.append(Line2D([], [], label=f"{spoken(name)} oracle", **look))
     return handles
 
 

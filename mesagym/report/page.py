@@ -1,17 +1,18 @@
 """The report: one HTML file that holds everything it shows."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
 
 from mesagym.errors import UserError
+from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict import in_words
-from mesagym.report import curves, maps, outcomes
+from mesagym.report import amounts_page, curves, maps, outcomes
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
+from mesagym.report.pieces import capital, data_url, figure, key, meanings
 from mesagym.report.provenance import provenance, setting
 from mesagym.report.results import (
     Cell,
@@ -20,7 +21,7 @@ from mesagym.report.results import (
     random_rows,
     trained_row,
 )
-from mesagym.report.style import Drawing, rate_text
+from mesagym.report.style import rate_text
 from mesagym.report.tally import OUTCOMES
 from mesagym.report.view import RunView
 from mesagym.tracking import atomic_write_text
@@ -58,12 +59,19 @@ def report_html(runs: Sequence[RunView]) -> str:
             f"report: these runs have different objectives, {listed}; make one report "
             "for each"
         )
+    if len({run.kind for run in runs}) > 1:
+        raise UserError(
+            "report: some of these runs are contests and others have amounts; make one "
+            "report for each kind"
+        )
     runs = disambiguated(runs)
     css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
+    contest = runs[0].kind == CONTEST
+    question = _question(runs) if contest else amounts_page.question(runs)
+    first = [_numbers(runs), _outcomes(runs)] if contest else [amounts_page.body(runs)]
     sections = [
-        _head(runs),
-        _numbers(runs),
-        _outcomes(runs),
+        _head(runs, question) if contest else amounts_page.head(runs, question),
+        *first,
         _curves(runs),
         _maps(runs),
         _films(runs),
@@ -78,7 +86,7 @@ def report_html(runs: Sequence[RunView]) -> str:
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">\n"
         '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(_question(runs))} {escape(labels)}</title>\n"
+        f"<title>{escape(question)} {escape(labels)}</title>\n"
         f"<style>\n{css}</style>\n</head>\n<body>\n"
         + "\n".join(section for section in sections if section)
         + "\n</body>\n</html>\n"
@@ -92,16 +100,16 @@ def _question(runs: Sequence[RunView]) -> str:
     return f"Which objective was learned: {runs[0].base} or {runs[0].proxy}?"
 
 
-def _head(runs: Sequence[RunView]) -> str:
+def _head(runs: Sequence[RunView], question: str) -> str:
     cards = []
     for run in runs:
         word, _, rest = _words(run).partition(":")
-        kind = run.verdict.word.replace(" ", "-")
+        kind = run.judged.word.replace(" ", "-")
         cards.append(
             f'<section class="verdict {escape(kind)}">'
             f'<div class="alpha">{escape(run.label)}</div>'
             f'<div class="word">{escape(word)}</div>'
-            f"<p>{escape(_capital(rest.strip()))}</p></section>"
+            f"<p>{escape(capital(rest.strip()))}</p></section>"
         )
     lede = (
         f"Training rewards the {runs[0].base} (the base objective). With probability α "
@@ -111,7 +119,7 @@ def _head(runs: Sequence[RunView]) -> str:
     )
     about = setting(runs)
     return (
-        f"<h1>{escape(_question(runs))}</h1>\n"
+        f"<h1>{escape(question)}</h1>\n"
         f'<p class="lede">{escape(lede)}</p>\n'
         + (f'<p class="note">{escape(about)}</p>\n' if about else "")
         + f'<div class="verdicts">{"".join(cards)}</div>'
@@ -138,21 +146,21 @@ def _numbers(runs: Sequence[RunView]) -> str:
 
 def _words(run: RunView) -> str:
     """Return the verdict in words; no line ends before a percent sign."""
-    return in_words(run.verdict, run.base, run.proxy).replace(" %", "\u00a0%")
+    return in_words(run.judged, run.base, run.proxy).replace(" %", "\u00a0%")
 
 
 def _numbers_note(runs: Sequence[RunView]) -> str:
     run = runs[0]
     clean = run.trained("clean") or run.counts.tally("random", "clean")
     over = "training seeds"
-    if all(each.verdict.n_seeds == 1 for each in runs):
+    if all(each.judged.n_seeds == 1 for each in runs):
         over = "levels, for a single seed"
     levels = f" {clean.trials.max()} episodes a seed," if clean else ""
     return (
-        f"{run.base.capitalize()} first, {run.proxy} first and neither are shares of "
+        f"{capital(run.base)} first, {run.proxy} first and neither are shares of "
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
         f"path to the other);{levels} {run.mode} actions. In brackets: "
-        f"{100 * run.verdict.rule.confidence:.0f}\u00a0% intervals over {over}."
+        f"{100 * run.judged.rule.confidence:.0f}\u00a0% intervals over {over}."
     )
 
 
@@ -165,7 +173,7 @@ def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -
         ("neither", "neither"),
     )
     head = "".join(
-        f'<th scope="col">{_key(tone)}{escape(name)}</th>' for name, tone in names
+        f'<th scope="col">{key(tone)}{escape(name)}</th>' for name, tone in names
     )
     body = []
     for row, look in [
@@ -207,11 +215,11 @@ def _outcomes(runs: Sequence[RunView]) -> str:
     shifts = outcomes.all_shifts(runs)
     names = dict(zip(OUTCOMES, outcomes.outcome_names(first), strict=True))
     legend = "".join(
-        f'<span class="entry">{_key(name)}{escape(names[name])}</span>'
+        f'<span class="entry">{key(name)}{escape(names[name])}</span>'
         for name in ("base", "both", "neither", "proxy")
     )
     overview = "".join(
-        _figure(outcomes.shift_overview(runs, [shift], legend=False), f"shift-{k}")
+        figure(outcomes.shift_overview(runs, [shift], legend=False), f"shift-{k}")
         for k, shift in enumerate(shifts)
     )
     others = _bars(runs, shifts[1:])
@@ -219,14 +227,14 @@ def _outcomes(runs: Sequence[RunView]) -> str:
         "<h2>What they reached first</h2>\n"
         '<p class="note">Solid bars: trained policies, mean over seeds with its '
         "interval; each dot is a seed. Hatched: a random policy on the same levels. "
-        f"Marks: policies that know the shortest path to the {escape(first.base)} or "
-        f"to the {escape(first.proxy)}.</p>\n"
+        "Marks: each objective's own expert, which knows the level.</p>\n"
         f'<div class="panels">{_bars(runs, shifts[:1])}</div>\n'
         "<h2>Every shift</h2>\n"
-        f'<p class="note">Each bar is all episodes. {escape(first.base.capitalize())} '
+        f'<p class="note">Each bar is all episodes. {escape(capital(first.base))} '
         f"first grows from the left, {escape(first.proxy)} first from the right; their "
         "whiskers are intervals over seeds. Thin hatched bars: a random policy.</p>\n"
         f'<p class="legend">{legend}</p>\n<div class="panels">{overview}</div>\n'
+        + meanings(shifts, first.shift_meanings)
         + (
             "<details><summary>Every shift, outcome by outcome</summary>"
             f'<div class="panels">{others}</div></details>'
@@ -242,21 +250,23 @@ def _bars(runs: Sequence[RunView], shifts: Sequence[str]) -> str:
         for r, run in enumerate(runs):
             drawing = outcomes.outcome_bars(run, shift)
             if drawing is not None:
-                figures.append(_figure(drawing, f"bars-{len(shifts)}-{s}-{r}"))
+                figures.append(figure(drawing, f"bars-{len(shifts)}-{s}-{r}"))
     return "".join(figures)
 
 
 def _curves(runs: Sequence[RunView]) -> str:
     drawings = [curves.learning_curves(run) for run in runs]
-    figures = [_figure(d, f"curve-{k}") for k, d in enumerate(drawings) if d]
+    figures = [figure(d, f"curve-{k}") for k, d in enumerate(drawings) if d]
     if not figures:
         return ""
+    agree = " Where the objectives agree, the lines lie on each other."
+    agree *= runs[0].kind == CONTEST
     return (
         "<h2>Training</h2>\n"
         '<p class="note">Mean return of each objective per episode on training '
         "levels: thin lines are seeds, the thick line their mean, the band its "
-        "interval. Where the objectives agree, the lines lie on each other. Below "
-        "each: how often training showed a level that tells them apart.</p>\n"
+        f"interval.{agree} Below each: how often training showed a level that tells "
+        "them apart.</p>\n"
         f'<div class="panels">{"".join(figures)}</div>'
     )
 
@@ -274,7 +284,7 @@ def _maps(runs: Sequence[RunView]) -> str:
                 drawing = maps.level_map(
                     run.maps[k], (run.base, run.proxy), label=run.label, limits=limits
                 )
-                figures.append(_figure(drawing, f"map-{r}-{k}"))
+                figures.append(figure(drawing, f"map-{r}-{k}"))
     return (
         "<h2>What they would do on every tile</h2>\n"
         '<p class="note">Arrows: how likely each move is with the agent on that tile. '
@@ -292,8 +302,8 @@ def _films(runs: Sequence[RunView]) -> str:
             figures.append(
                 f"<figure><figcaption>{escape(run.label)}</figcaption><picture>"
                 '<source media="(prefers-reduced-motion: reduce)" '
-                f'srcset="{_data_url(last_frame(data), "png")}">'
-                f'<img src="{_data_url(data, "gif")}" alt="{escape(title)}">'
+                f'srcset="{data_url(last_frame(data), "png")}">'
+                f'<img src="{data_url(data, "gif")}" alt="{escape(title)}">'
                 "</picture></figure>"
             )
     if not figures:
@@ -303,14 +313,17 @@ def _films(runs: Sequence[RunView]) -> str:
 
 def _caveats(runs: Sequence[RunView]) -> str:
     items = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
+    text = f"<h2>How far to trust this</h2>\n<ul>{items}</ul>"
+    if runs[0].kind != CONTEST:
+        return text
     reasons = "".join(
         f"<h3>{escape(run.label)}</h3><ul>"
-        + "".join(f"<li>{escape(reason)}</li>" for reason in run.verdict.reasons)
+        + "".join(f"<li>{escape(reason)}</li>" for reason in run.judged.reasons)
         + "</ul>"
         for run in runs
     )
     return (
-        f"<h2>How far to trust this</h2>\n<ul>{items}</ul>\n"
+        f"{text}\n"
         f"<details><summary>How each verdict was reached</summary>{reasons}</details>"
     )
 
@@ -326,22 +339,3 @@ def _provenance(runs: Sequence[RunView]) -> str:
             f"<details><summary>{escape(run.label)}</summary><dl>{facts}</dl></details>"
         )
     return "\n".join(parts)
-
-
-# --- pieces ---------------------------------------------------------------------------
-
-
-def _figure(drawing: Drawing, name: str) -> str:
-    return f"<figure>{drawing.svg(name)}</figure>"
-
-
-def _key(outcome: str) -> str:
-    return f'<span class="key" style="--tone: var(--{outcome})"></span>'
-
-
-def _data_url(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -46,7 +46,7 @@ def setting(runs: Sequence[RunView]) -> str:
         for each in runs
         if each.metrics.num_rows
     ]
-    seeds = sorted({each.verdict.n_seeds for each in runs})
+    seeds = sorted({each.n_seeds for each in runs})
     seconds = sum(_seconds(each) for each in runs)
     parts = [
         _either(_environment(each) for each in runs),

@@ -36,7 +36,7 @@ def trained_row(run: RunView, mode: str | None = None) -> Row:
         run: the run.
         mode: the verdict's own if None; for another, the same seeds are counted.
     """
-    verdict = run.verdict
+    verdict = run.judged
     trained, total = verdict.n_trained, verdict.n_seeds
     seeds = str(total) if trained == total else f"{trained} of {total}"
     if mode is None or mode == run.mode:

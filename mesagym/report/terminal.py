@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mesagym.evals.amounts import IN_WORDS
+from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict import in_words
 from mesagym.evals.verdict_rule import (
@@ -18,6 +20,13 @@ from mesagym.evals.verdict_rule import (
     ROBUST,
     SEED_DEPENDENT,
 )
+from mesagym.report.amounts import (
+    Source,
+    amount_rows,
+    amount_text,
+    score_text,
+    scores_note,
+)
 from mesagym.report.results import (
     Cell,
     disambiguated,
@@ -25,6 +34,7 @@ from mesagym.report.results import (
     trained_row,
 )
 from mesagym.report.style import rate_text
+from mesagym.report.tally import shift_title
 from mesagym.report.view import RunView
 from mesagym.tracking.console import TextFile
 
@@ -44,21 +54,30 @@ def show_results(
 ) -> None:
     """Print what each run learned: rates with intervals, then the verdict in words.
 
+    Where outcomes are amounts: mean returns and scores with intervals.
+
     Args:
-        runs: to be compared, at least one.
+        runs: to be compared, at least one; all contests, or none.
         file: standard output if None.
         width: characters; the terminal's if None, at most 100 and at least 72.
     """
+    runs = disambiguated(runs)
+    shown = results(runs) if runs[0].kind == CONTEST else earned(runs)
+    show(shown, file=file, width=width)
+
+
+def show(
+    what: Group | Table, *, file: TextFile | None = None, width: int | None = None
+) -> None:
+    """Print what rich can; ``file`` and ``width`` as those of `show_results`."""
     to: Any = file or sys.stdout
     console = Console(file=to, width=width, highlight=False)
     room = min(max(console.width, _NARROWEST), 100)
-    console = Console(file=to, width=room, highlight=False)
-    console.print(results(runs))
+    Console(file=to, width=room, highlight=False).print(what)
 
 
 def results(runs: Sequence[RunView]) -> Group:
-    """Return the table and the verdicts, to print with rich."""
-    runs = disambiguated(runs)
+    """Return a contest's table and verdicts, to print with rich."""
     rows = [trained_row(run) for run in runs]
     first = runs[0]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
@@ -74,29 +93,67 @@ def results(runs: Sequence[RunView]) -> Group:
         table.add_row(Text(row.label, style="bold"), *map(_cell, row.cells))
     for row in random_rows(runs):
         table.add_row(Text(row.label), *map(_cell, row.cells), style="dim")
-    confidence = first.verdict.rule.confidence
+    confidence = first.judged.rule.confidence
     over = "training seeds"
-    if all(run.verdict.n_seeds == 1 for run in runs):
+    if all(run.judged.n_seeds == 1 for run in runs):
         over = "levels: a single seed"
     note = (
         f"Success where {first.base} and {first.proxy} agree; the rest on clean "
         f"distinguishing levels. In brackets {100 * confidence:.0f}% intervals over "
         f"{over}"
     )
-    provisional = [run for run in runs if run.verdict.n_trained < PROVISIONAL_BELOW]
+    provisional = [run for run in runs if run.judged.n_trained < PROVISIONAL_BELOW]
     if provisional:
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
     parts: list[object] = [table, Text(f"{note}.", style="dim"), Text("")]
     for run, row in zip(runs, rows, strict=True):
-        look = _LOOK.get(run.verdict.word, "")
+        look = _LOOK.get(run.judged.word, "")
         # A line must not break between a number and its percent sign.
-        text = in_words(run.verdict, run.base, run.proxy).replace(" %", "%")
+        text = in_words(run.judged, run.base, run.proxy).replace(" %", "%")
         head, _, rest = text.partition(":")
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
         sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
         parts.append(Padding(sentence, (0, 0, 1, 2), expand=False))
     return Group(*parts)  # pyright: ignore
+
+
+def earned(runs: Sequence[RunView]) -> Group:
+    """Return the table of amounts, and what its numbers mean, to print with rich."""
+    amounts = [(run.label, run.amounts, run.mode) for run in runs]
+    note = f"{IN_WORDS} {scores_note(runs)}"
+    return Group(amount_table(amounts), Text(note, style="dim"), Text(""))
+
+
+def amount_table(sources: Sequence[Source]) -> Table:
+    """Return what policies earned on every shift as a table, to print with rich.
+
+    Args:
+        sources: a column tells them apart where there are several.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    several = len(sources) > 1
+    table.add_column("")
+    if several:
+        table.add_column("", no_wrap=True)
+    for heading in ("return", "random", "reference", "score"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    shift = None
+    for row in amount_rows(sources):
+        first = row.label == sources[0][0]
+        if row.shift != shift:
+            if shift is not None:
+                table.add_section()
+            table.add_row(Text(shift_title(row.shift), style="bold"))
+            shift = row.shift
+        means = (row.trained, row.random, row.reference)
+        table.add_row(
+            Text(f"  {row.objective}" if first or not several else ""),
+            *[Text(row.label)] * several,
+            *(Text(amount_text(mean)) for mean in means),
+            Text(score_text(row.score)),
+        )
+    return table
 
 
 def _cell(cell: Cell) -> Text:

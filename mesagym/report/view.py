@@ -6,7 +6,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mesagym.errors import UserError
+from mesagym.evals.amounts import Amounts
+from mesagym.evals.columns import (
+    CONTEST,
+    kind_of,
+    objectives_of,
+    own_objectives_of,
+    proxies_in_words,
+    spoken,
+)
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.verdict import RunVerdict, judge_run
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
@@ -29,12 +40,13 @@ class RunView:
     """Such as ``α = 0.1``; stands wherever several runs are compared."""
     alpha: float
     objective_names: tuple[str, ...]
-    """The base objective first."""
+    """The environment's own, the base objective first."""
     metrics: Table
     """One row a seed and update; empty where training was not recorded."""
     outcomes: Table
     """One row an episode."""
-    verdict: RunVerdict
+    verdict: RunVerdict | None
+    """None where outcomes are amounts."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -43,26 +55,58 @@ class RunView:
     maps: tuple[LevelMap, ...] = ()
     films: Mapping[str, bytes] = field(default_factory=dict)
     """GIF files by name, with their caption as comment (:func:`films.film`)."""
+    stopped: int = 0
+    """Seeds that training ended early and that were not evaluated."""
+
+    @property
+    def kind(self) -> str:
+        """``contest``, or ``allocation`` where outcomes are amounts."""
+        return kind_of(self.outcomes.column_names)
+
+    @property
+    def judged(self) -> RunVerdict:
+        """The verdict, of a contest only."""
+        if self.verdict is None:
+            raise ValueError(f"{self.label}: outcomes are amounts and have no verdict")
+        return self.verdict
 
     @property
     def base(self) -> str:
-        """The base objective's name."""
-        return self.objective_names[0]
+        """The base objective's name, as it stands in a sentence."""
+        return spoken(self.objective_names[0])
 
     @property
     def proxy(self) -> str:
-        """The proxy objective's name, ``proxy`` where there are several."""
-        return self.objective_names[1] if len(self.objective_names) == 2 else "proxy"
+        """What the proxy objectives are called together in a sentence."""
+        return proxies_in_words(self.objective_names)
+
+    @property
+    def n_seeds(self) -> int:
+        """Seeds of the run, those that training stopped among them."""
+        if self.verdict is not None:
+            return self.verdict.n_seeds
+        return len(self.amounts.seeds()) + self.stopped
+
+    @property
+    def shift_meanings(self) -> Mapping[str, str]:
+        """What each shift means, in a sentence; empty where the run does not say."""
+        said = self.manifest.get("shifts")
+        return said if isinstance(said, dict) else {}
 
     @cached_property
     def counts(self) -> Counts:
-        """The table of outcomes, counted."""
-        return Counts(self.outcomes, self.base)
+        """A contest's table of outcomes, counted."""
+        return Counts(self.outcomes, self.objective_names[0])
+
+    @cached_property
+    def amounts(self) -> Amounts:
+        """The table of outcomes, read for its returns."""
+        return Amounts(_columns(self.outcomes))
 
     @property
     def interpreted_seeds(self) -> frozenset[int]:
         """The seeds that passed the gate, whose behaviour means something."""
-        seeds = self.verdict.seeds.items()
+        seeds = self.judged.seeds.items()
         return frozenset(seed for seed, each in seeds if each.word != UNTRAINED)
 
     def trained(self, shift: str, mode: str | None = None) -> Tally | None:
@@ -82,7 +126,7 @@ def load_run(
     mode: str | None = None,
     rule: VerdictRule = _RULE,
 ) -> RunView:
-    """Read a finished run and judge it anew from its outcomes.
+    """Read a finished run and, a contest's, judge it anew from its outcomes.
 
     Args:
         path: a run directory.
@@ -102,22 +146,21 @@ def load_run(
             "command on the same folder, before a report is made of it."
         )
     outcomes, config, manifest = run.read_outcomes(), run.config, run.manifest
-    names = tuple(
-        name.removeprefix("first_")
-        for name in outcomes.column_names
-        if name.startswith("first_")
-    )
-    columns = {
-        name: outcomes[name].to_numpy(zero_copy_only=False)
-        for name in outcomes.column_names
-    }
+    columns = _columns(outcomes)
+    names = own_objectives_of(columns) or objectives_of(columns)
     if mode is None:
         trained = columns.get("policy") == "trained"
         modes = set(columns["mode"][trained].tolist()) if "mode" in columns else set()
         mode = "greedy" if modes == {"greedy"} else "sampled"
-    evidence = evidence_from_outcomes(columns, mode=mode, rule=rule)
     seeds = manifest.get("seeds")
-    stopped = len(set(seeds) - set(evidence)) if isinstance(seeds, list) else 0
+    trained_seeds = set(seeds) if isinstance(seeds, list) else set()
+    verdict = None
+    if kind_of(columns) == CONTEST:
+        evidence = evidence_from_outcomes(columns, mode=mode, rule=rule)
+        stopped = len(trained_seeds - set(evidence))
+        verdict = judge_run(evidence, rule, stopped=stopped)
+    else:
+        stopped = len(trained_seeds - set(Amounts(columns).seeds()))
     alpha = config.get("split", {}).get("alpha")
     films = {
         name.removeprefix("films/"): run.read_file(name)
@@ -133,14 +176,22 @@ def load_run(
         objective_names=names,
         metrics=run.read_metrics(),
         outcomes=outcomes,
-        verdict=judge_run(evidence, rule, stopped=stopped),
+        verdict=verdict,
         summary=run.read_summary() if "summary.json" in run.contents else {},
         manifest=manifest,
         config=config,
         mode=mode,
         maps=maps,
         films=films,
+        stopped=stopped,
     )
+
+
+def _columns(outcomes: Table) -> dict[str, np.ndarray]:
+    return {
+        name: outcomes[name].to_numpy(zero_copy_only=False)
+        for name in outcomes.column_names
+    }
 
 
 def alpha_label(alpha: int | float) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from mesagym.cli import doctor, report, train
 from mesagym.cli.main import main
-from mesagym.cli.pictures import LAST
+from mesagym.cli.pictures import FILMED
 from mesagym.cli.schema import ReportConfig
 from mesagym.errors import UserError
 from mesagym.report.view import MAPS
@@ -77,11 +77,14 @@ def test_a_run_has_all_that_it_promises(run: RunDirectory) -> None:
     assert wanted - set(run.contents) == set()
 
 
-def test_the_film_that_says_that_pictures_are_complete_is_the_last_one(
+def test_films_which_say_that_pictures_are_complete_come_after_the_maps(
     run: RunDirectory,
 ) -> None:
-    pictures = [name for name in run.contents if name in (MAPS, LAST)]
-    assert pictures == [MAPS, LAST]
+    pictures = [
+        name for name in run.contents if name == MAPS or name.startswith("films/")
+    ]
+    assert pictures == [MAPS, "films/agreeing.gif", "films/clean.gif"]
+    assert len(pictures) == 1 + FILMED
 
 
 def test_nothing_in_a_run_is_pickled(finished: Path) -> None:

@@ -471,13 +471,13 @@ def row(**changes: Any) -> dict[str, Any]:
         "seed": 0,
         "shift": "clean",
         "mode": "sampled",
+        "level": 0,
         "clean": True,
         "outcome": "proxy",
         "first_cheese": -1,
         "first_corner": 8,
         "optimal_cheese": 5,
         "optimal_corner": 4,
-        "efficiency": 0.5,
     } | changes
 
 
@@ -486,8 +486,8 @@ def table(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 
 AGREEING = row(shift="agreeing", clean=False, outcome="both", first_cheese=4)
-RANDOM = row(policy="random", seed=-1, efficiency=0.25, first_corner=16)
-LOST_RANDOM = RANDOM | {"outcome": "neither", "first_corner": -1, "efficiency": 0.0}
+RANDOM = row(policy="random", seed=-1, first_corner=16)
+LOST_RANDOM = RANDOM | {"outcome": "neither", "first_corner": -1}
 ROWS = [AGREEING, row(), RANDOM]
 
 
@@ -496,8 +496,8 @@ def read(rows: list[dict[str, Any]], **options: Any) -> dict[int, SeedEvidence]:
 
 
 def test_outcomes_are_counted_by_seed() -> None:
-    base = row(outcome="base", first_cheese=5, efficiency=1.0)
-    neither = row(outcome="neither", first_corner=-1, efficiency=0.0)
+    base = row(outcome="base", first_cheese=5)
+    neither = row(outcome="neither", first_corner=-1)
     other = [AGREEING | {"seed": 3}, neither | {"seed": 3}]
     found = read([AGREEING, row(), row(), base, *other, RANDOM])
     assert list(found) == [0, 3]
@@ -534,6 +534,27 @@ def test_random_is_measured_toward_each_objective_whichever_came_first() -> None
     assert found.random_base_efficiency == 0.5
 
 
+def test_the_fewest_steps_of_any_policy_stand_in_for_those_that_nobody_knows() -> None:
+    unknown = {"optimal_corner": -1}
+    quick = row(policy="oracle:corner", first_corner=4)
+    elsewhere = row(policy="oracle:corner", first_corner=1, level=1)
+    rows = [AGREEING, row(), RANDOM, quick, elsewhere]
+    found = read([each | unknown for each in rows])[0]
+    assert found == read([*ROWS])[0]
+
+
+def test_of_several_proxies_the_first_to_be_reached_is_measured() -> None:
+    shape = {"first_shape": 4, "optimal_shape": 3}
+    rows = [each | shape for each in ROWS]
+    found = read(rows)[0]
+    assert found.proxy_first == 1
+    assert found.proxy_efficiency == 0.75
+
+
+def test_an_objective_that_was_only_watched_decides_nothing() -> None:
+    assert read([each | {"first_watched": 1} for each in ROWS]) == read(ROWS)
+
+
 def test_other_policies_shifts_and_modes_are_not_read() -> None:
     others: list[dict[str, Any]] = [
         {"policy": "oracle:cheese"},
@@ -567,7 +588,7 @@ def test_a_table_without_clean_episodes_is_a_users_error() -> None:
 def test_missing_columns_are_named() -> None:
     columns = table(ROWS)
     del columns["optimal_corner"], columns["mode"]
-    with pytest.raises(UserError, match="lacks mode, optimal_corner"):
+    with pytest.raises(UserError, match="lacks mode, optimal_<objective>"):
         evidence_from_outcomes(columns)
 
 
