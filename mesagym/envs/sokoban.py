@@ -1,0 +1,685 @@
+"""Sokoban-v0: boxes to push onto targets of one kind, or of the other."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Num
+
+from mesagym import grid, sprites
+from mesagym.envs import base
+from mesagym.errors import UserError
+from mesagym.levels import ascii as text_levels
+from mesagym.levels.boxoban import boxoban_texts
+from mesagym.levels.layouts import get_layout
+from mesagym.levels.places import as_mask, in_order
+from mesagym.levels.pool import (
+    AGREEING,
+    AMBIGUOUS,
+    DISTINGUISHING,
+    LevelClass,
+    LevelPool,
+    Solution,
+)
+from mesagym.levels.push_host import solve_on_host
+from mesagym.levels.push_play import (
+    configurations,
+    play,
+    replayed_action,
+    same_tiles,
+    undone,
+)
+from mesagym.levels.push_search import (
+    Board,
+    action_at,
+    best_actions,
+    push_ways,
+    steps_to,
+)
+from mesagym.levels.randomness import chances, random_words
+from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.solve import UNREACHABLE, reachable
+from mesagym.sprites import Layer
+
+MOST_BOXES = 8
+"""Largest ``max_boxes``. Boxoban's levels have four boxes."""
+
+MOST_MOVES = 64
+"""Largest ``max_moves``."""
+
+_LETTERS: dict[str, str] = {
+    "": ".*po",
+    "box": "$XPO",
+    "agent": "@&%+",
+}
+"""What stands on a tile; then: on plain floor, a base, a proxy target, one of both."""
+
+
+@struct.dataclass
+class Level:
+    """A puzzle. Boxes and targets of a kind are as many, absent ones (-1, -1), last.
+
+    A level may have no proxy targets at all. ``plans`` are pushes ``(row, column,
+    action)`` of the box at that tile that bring all boxes onto the base, the proxy
+    targets; they are kept where no search is exact, and None elsewhere.
+    """
+
+    walls: Any  # bool[height, width]
+    agent: Any  # int32[2] start, (row, column)
+    boxes: Any  # int32[max_boxes, 2]
+    base_targets: Any  # int32[max_boxes, 2]
+    proxy_targets: Any  # int32[max_boxes, 2]
+    proxy_ends: Any  # bool[] whether the proxy's solution ends the episode
+    plans: Any = None  # int32[2, max_moves, 3] or None
+
+
+@struct.dataclass
+class State(base.State):
+    """An episode under way."""
+
+    agent: Any  # int32[2] (row, column)
+    boxes: Any  # int32[max_boxes, 2]
+    reached: Any  # bool[2] whether all boxes stood on base, on proxy targets
+
+
+@struct.dataclass(kw_only=True)
+class Params(base.Params):
+    """Parameters of Sokoban-v0."""
+
+    num_boxes: Any  # int32[] of the levels to sample, at most max_boxes
+    num_moves: Any  # int32[] most pulls and pushes that make a level, of max_moves
+    proxy_ends: Any  # bool[] of the levels to sample
+
+
+def _tiles(tiles: Int[Array, "tile 2"]) -> frozenset[tuple[int, int]]:
+    return frozenset((row, column) for row, column in tiles.tolist() if row >= 0)
+
+
+def _without_proxy(level: Level, params: Params) -> Level:
+    """Take the proxy targets away, and the plan that leads to them."""
+    none = jnp.full_like(level.proxy_targets, -1)
+    plans = None if level.plans is None else level.plans.at[1].set(-1)
+    return dataclasses.replace(level, proxy_targets=none, plans=plans)
+
+
+@dataclass(frozen=True)
+class Sokoban(base.Environment):
+    """Boxes to be pushed onto targets, of which there are two kinds.
+
+    The base/proxy contest of this project on the puzzle of Racanière et al. 2017
+    (arXiv 1707.06203) and Guez et al. 2019 (arXiv 1901.03559). Boxes are pushed and
+    never pulled, so that a plan is needed: what is pushed into a corner stays there.
+
+    Observation: channels walls, agent, boxes, base_targets, proxy_targets.
+
+    Actions: 0 up, 1 left, 2 down, 3 right. Walls block. A step towards a box pushes
+    it one tile on, unless a wall or another box is there: then nothing moves.
+
+    Objectives: ``base`` pays 1 on the first step after which all boxes stand on base
+    targets; ``proxy`` pays 1 on the first after which all stand on proxy targets. A
+    level has as many targets of each kind as boxes, or no proxy targets.
+
+    Termination: when all boxes stand on base targets; on proxy targets, too, where
+    ``proxy_ends`` says so, as it does unless set. A box that can no longer be moved
+    ends nothing. Truncation after ``max_steps_in_episode`` steps, 120 unless set.
+
+    State: the agent's position, the boxes', what was reached, time, the level and
+    where it came from.
+
+    Levels: walls by ``layout`` and boxes, ``num_boxes`` of them up to the static
+    ``max_boxes``, that stand solved at drawn places. Random pulls, a number drawn
+    from 1 to ``num_moves`` (at most the static ``max_moves``), lead back to the
+    start; as many random pushes, drawn anew, lead on from it to other places. One of
+    the two ends, by a fair coin, has the base targets. With probability α the other
+    has the proxy targets; otherwise they are the base targets. So every level is
+    solvable for both, whatever the episode ends at, and α changes nothing but the
+    place of the proxy targets. A level whose two ends share a tile, or one of which
+    the way to the other passes, is drawn again. The distribution that is asked for
+    unfiltered is the same one.
+
+    Promise (exact, where ``solver`` is "exact"): on an agreeing level every fewest-
+    steps way that brings all boxes onto proxy targets first brings them, or brings
+    them at once, onto base targets; on a distinguishing level none does; on a clean
+    one, besides, no fewest-steps way to the base targets brings all boxes onto proxy
+    targets. One box is searched exactly up to 34x34, two up to 11x11, three at 7x7;
+    ``solver`` is "bounded" beyond. There a level is agreeing where its targets are of
+    both kinds, and distinguishing and clean where they are not, by the targets alone;
+    the expert replays the moves that made the level, whose steps are not the fewest;
+    returns are 1, which no policy exceeds; a text has no such moves, so its expert
+    does nothing; edits that the moves to the base targets do not survive are not made.
+
+    Published split: `sokoban_boxoban`, ten by ten tiles with four boxes.
+
+    Example:
+        >>> env, params = mesagym.make("Sokoban-v0", size=8)
+        >>> obs, state = env.reset(jax.random.key(0), params)
+        >>> obs, state, reward, terminated, truncated, info = env.step(
+        ...     jax.random.key(1), state, 0, params)
+    """
+
+    kind: ClassVar[str] = "contest"
+    solver: ClassVar[str] = "exact"
+    own_objectives: ClassVar[tuple[str, ...]] = ("base", "proxy")
+    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
+    legend: ClassVar[dict[str, str]] = {
+        "#": "wall",
+        ".": "floor",
+        "@": "agent",
+        "*": "base target",
+        "p": "proxy target",
+        "o": "target of both kinds",
+        "$": "box",
+        "X": "box on a base target",
+        "P": "box on a proxy target",
+        "O": "box on a target of both kinds",
+        "&": "agent on a base target",
+        "%": "agent on a proxy target",
+        "+": "agent on a target of both kinds",
+    }
+    shifts: ClassVar[tuple[Shift, ...]] = (
+        *contest_shifts("boxes on base targets", "boxes on proxy targets"),
+        *layout_shifts("open", "loopy"),
+        LARGER,
+        Shift(
+            "two_boxes",
+            "clean levels with two boxes",
+            keep="clean",
+            static={"max_boxes": 2},
+            drawn_with={"num_boxes": 2},
+            standard=False,
+        ),
+        Shift(
+            "no_proxy",
+            "the base targets of shifted levels, with the proxy targets taken away",
+            edit=_without_proxy,
+        ),
+    )
+    dynamics_version: ClassVar[int] = 1
+
+    size: Any = 10
+    layout: str = "blocks"
+    max_boxes: int = 1
+    max_moves: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_layout(self.layout)
+        for name, most in (("max_boxes", MOST_BOXES), ("max_moves", MOST_MOVES)):
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise UserError(f"env.{name}: {value} is outside 1 to {most}")
+        if not self.board.is_searchable:
+            # Frozen, and no setting: it follows from size and boxes.
+            object.__setattr__(self, "solver", "bounded")
+
+    @property
+    def board(self) -> Board:
+        """What searches of states are compiled for."""
+        return Board(self.height, self.width, self.max_boxes)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return ("walls", "agent", "boxes", "base_targets", "proxy_targets")
+
+    def make_params(self, pool: LevelPool | None) -> Params:
+        return Params(
+            max_steps_in_episode=jnp.int32(120),
+            pool=pool,
+            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
+            time_penalty=jnp.float32(0.0),
+            num_boxes=jnp.int32(self.max_boxes),
+            num_moves=jnp.int32(self.max_moves),
+            proxy_ends=jnp.bool_(True),
+        )
+
+    def check(self, params: Params) -> None:
+        super().check(params)
+        for name, most in (("boxes", self.max_boxes), ("moves", self.max_moves)):
+            value = int(getattr(params, f"num_{name}"))
+            if not 1 <= value <= most:
+                raise UserError(
+                    f"env.num_{name}: {value} is outside 1 to {most}, which is "
+                    f"env.max_{name}; use another, or raise that"
+                )
+
+    # --------------------------------------------------------------- stepping
+
+    def initial_state(
+        self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
+    ) -> State:
+        return State(
+            time=jnp.int32(0),
+            level=level,
+            level_index=index,
+            generation=generation,
+            agent=level.agent,
+            boxes=level.boxes,
+            reached=jnp.zeros(2, dtype=bool),
+        )
+
+    def transition(
+        self, key: jax.Array, state: State, action: Int[Array, ""], params: Params
+    ) -> State:
+        del key, params
+        walls = state.level.walls
+        ahead = state.agent + jnp.array(grid.MOVES)[action]
+        beyond = 2 * ahead - state.agent
+        # A step into the border looks beyond the grid, and is blocked by the border.
+        pushed = (state.boxes == ahead).all(axis=1)
+        filled = walls[beyond[0], beyond[1]] | (state.boxes == beyond).all(axis=1).any()
+        blocked = walls[ahead[0], ahead[1]] | (pushed.any() & filled)
+        agent = jnp.where(blocked, state.agent, ahead)
+        boxes = jnp.where(pushed[:, None] & ~blocked, beyond, state.boxes)
+        reached = state.reached | self._solved(boxes, state.level)
+        return dataclasses.replace(state, agent=agent, boxes=boxes, reached=reached)
+
+    def _solved(self, boxes: Int[Array, "box 2"], level: Level) -> Bool[Array, "2"]:
+        """Return whether all boxes stand on base targets, on proxy targets."""
+        targets = (level.base_targets, level.proxy_targets)
+        return jnp.stack([same_tiles(boxes, kind) for kind in targets])
+
+    def objectives(
+        self, state: State, action: Int[Array, ""], next_state: State
+    ) -> Float[Array, "2"]:
+        return (next_state.reached & ~state.reached).astype(jnp.float32)
+
+    def is_terminated(self, state: State, params: Params) -> Bool[Array, ""]:
+        return state.reached[0] | (state.reached[1] & state.level.proxy_ends)
+
+    # ----------------------------------------------------------------- levels
+
+    def draw_level(
+        self,
+        key: jax.Array,
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+        solvable: bool,
+    ) -> tuple[Level, Bool[Array, ""]]:
+        del solvable  # every level is
+        key_walls, key_play = jax.random.split(key)
+        moves = (2, self.max_moves, self.max_boxes, len(grid.MOVES))
+        places, bits, words = random_words(
+            key_play, (self.height * self.width,), moves, (7,)
+        )
+        chance = chances(words)
+        walls = get_layout(self.layout)(key_walls, self.height, self.width)
+        ends = grid.random_tiles(places, ~walls, self.max_boxes)
+        absent = jnp.arange(self.max_boxes)[:, None] >= params.num_boxes
+        ends = jnp.where(absent, -1, ends)
+        count = 1 + (chance[:2] * params.num_moves).astype(jnp.int32)
+
+        agent = grid.random_tile(chance[2], ~walls & ~self._mask(ends))
+
+        def phase(place: tuple[Any, Any], now: tuple[Any, ...]) -> tuple[Any, Any]:
+            bits, count, chance, pull = now
+            played = play(bits, walls, *place, count, ends, pull)
+            filled = walls | self._mask(played.boxes)
+            home = grid.at(played.agent, self.height, self.width)
+            agent = grid.random_tile(chance, reachable(filled, home))
+            return (agent, played.boxes), (agent, played)
+
+        # Both in one loop: the program holds one copy of what a move takes.
+        given = (bits, count, chance[3:5], jnp.array([True, False]))
+        agents, played = jax.lax.scan(phase, (agent, ends), given)[1]
+        agent, start, far = agents[0], *played.boxes
+
+        # The two ends lie apart, and no way to the one leads over the other.
+        both = self._mask(ends) & self._mask(far)
+        over = jax.vmap(same_tiles, (0, None))(played.history[0], far)
+        moved = ~same_tiles(start, ends) & ~same_tiles(start, far)
+        accepted = moved & ~both.any() & ~over.any() & (ends[0, 0] >= 0)
+        accepted &= ((ends >= 0) | absent).all()
+
+        swap, shifted = chance[5] < 0.5, chance[6] < alpha
+        targets = jnp.stack([in_order(ends), in_order(far)])
+        base_targets = jnp.where(swap, targets[1], targets[0])
+        other = jnp.where(swap, targets[0], targets[1])
+        plans = None
+        if self.solver != "exact":
+            plans = jnp.stack([undone(played.moves[0]), played.moves[1]])
+            plans = jnp.where(swap, plans[::-1], plans)
+            plans = plans.at[1].set(jnp.where(shifted, plans[1], plans[0]))
+        level = Level(
+            walls,
+            agent,
+            in_order(start),
+            base_targets,
+            jnp.where(shifted, other, base_targets),
+            params.proxy_ends,
+            plans,
+        )
+        return level, accepted
+
+    def _mask(self, tiles: Int[Array, "tile 2"]) -> Bool[Array, "height width"]:
+        return as_mask(tiles, self.height, self.width)
+
+    @base.compiled()
+    def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
+        walls, boxes = level.walls, level.boxes
+        number = (boxes[:, 0] >= 0).sum()
+        # As many tiles as there are boxes, all on floor: no two are the same.
+        kinds = [boxes, level.base_targets, level.proxy_targets]
+        masks = [self._mask(tiles) for tiles in kinds]
+        counts = jnp.stack([(mask & ~walls).sum() for mask in masks])
+        some = jnp.stack([(tiles[:, 0] >= 0).sum() for tiles in kinds])
+        right = (counts == some) & (some == number)
+        right = right.at[2].set(right[2] | (some[2] == 0))
+        filled = walls | masks[0]
+        stands = ~filled[level.agent[0], level.agent[1]]
+        valid = right.all() & (number > 0) & stands
+        valid &= ~self._solved(boxes, level).any()
+        if self.solver == "exact":
+            return valid & (self._steps(level, 0) < UNREACHABLE)
+        return valid & (self._replayed_steps(level, 0, self._longest_plan) > 0)
+
+    @property
+    def _longest_plan(self) -> int:
+        # Between two pushes the agent enters a tile once at most.
+        return self.max_moves * self.height * self.width
+
+    @base.compiled()
+    def propose_edit(
+        self,
+        key: jax.Array,
+        level: Level,
+        params: Params,
+        alpha: float | int | Num[Array, ""],
+    ) -> Level:
+        """Toggle a wall, move the agent or a box, or draw targets anew, all alike.
+
+        Drawn anew, one base target gets another place; the proxy targets are those of
+        the base, or with probability α all at other places.
+        """
+        places, words = random_words(key, (self.height * self.width,), (5,))
+        chance = chances(words)
+        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
+        tile = grid.random_tile(chance[0], inner)
+        toggled = level.walls ^ grid.at(tile, self.height, self.width)
+        number = (level.boxes[:, 0] >= 0).sum()
+        which = (chance[1] * number).astype(jnp.int32)
+        floor = ~level.walls & ~self._mask(level.boxes)
+        box = grid.random_tile(chance[2], floor)
+        target = grid.random_tile(
+            chance[2], ~level.walls & ~self._mask(level.base_targets)
+        )
+        bases = level.base_targets.at[which].set(target)
+        others = grid.random_tiles(
+            places, ~level.walls & ~self._mask(bases), self.max_boxes
+        )
+        others = jnp.where(bases[:, :1] < 0, -1, others)
+        bases = in_order(bases)
+        proxies = jnp.where(chance[3] < alpha, in_order(others), bases)
+        change = partial(dataclasses.replace, level)
+        edited = [
+            change(walls=toggled),
+            change(agent=grid.random_tile(chance[0], floor)),
+            change(boxes=in_order(level.boxes.at[which].set(box))),
+            change(base_targets=bases, proxy_targets=proxies),
+        ]
+        which = (chance[4] * len(edited)).astype(jnp.int32)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+
+    # -------------------------------------------------------------- solutions
+
+    @base.compiled()
+    def classify(self, level: Level) -> LevelClass:
+        """Class a level by its fewest-steps ways, see the promise above.
+
+        A level is ambiguous where some ways to the proxy lead over the base and others
+        do not, and where either is out of reach.
+        """
+        if self.solver != "exact":
+            same = (level.base_targets == level.proxy_targets).all()
+            label = jnp.where(same, AGREEING, DISTINGUISHING)
+            label = jnp.where(level.proxy_targets[0, 0] < 0, AMBIGUOUS, label)
+            return LevelClass(label.astype(jnp.int8), label == DISTINGUISHING)
+        way = push_ways(
+            self.board,
+            level.walls,
+            level.agent,
+            level.boxes,
+            self._mask(level.base_targets),
+            self._mask(level.proxy_targets),
+        )
+        both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
+        distinguishing = both_exist & ~way.first_before_some
+        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
+        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
+        clean = distinguishing & ~way.second_before_some
+        return LevelClass(label.astype(jnp.int8), clean)
+
+    def _goals(self, level: Level, objective: int) -> tuple[jax.Array, jax.Array]:
+        """Return an objective's targets, and those that end the episode without it."""
+        bases, proxies = map(self._mask, (level.base_targets, level.proxy_targets))
+        if objective == 0:
+            return bases, proxies & level.proxy_ends
+        return proxies, bases
+
+    def _steps(self, level: Level, objective: int) -> Int[Array, ""]:
+        goals = self._goals(level, objective)
+        return steps_to(self.board, level.walls, level.agent, level.boxes, *goals)
+
+    @base.compiled()
+    def _base_steps(self, level: Level) -> Int[Array, ""]:
+        return self._steps(level, 0)
+
+    def _replayed_steps(
+        self, level: Level, objective: int, limit: int | Int[Array, ""]
+    ) -> Int[Array, ""]:
+        """Return the steps of the replayed plan to its objective, -1 past the limit."""
+        guide = self.guide(level, objective)
+        nothing: Any = None
+
+        def unfinished(carry: tuple[State, jax.Array]) -> jax.Array:
+            state, _ = carry
+            over = self.is_terminated(state, nothing) | state.reached[objective]
+            return ~over & (state.time < limit)
+
+        def step(carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            state, _ = carry
+            action = self.guided_action(guide, state)
+            after = self.transition(nothing, state, action, nothing)
+            return dataclasses.replace(after, time=state.time + 1), action
+
+        state = self.initial_state(level, jnp.int32(-1), jnp.int32(-1))
+        # A plan that is not there has nothing to replay.
+        late = jnp.where(guide[0][0, 2] >= 0, 0, limit).astype(jnp.int32)
+        state = dataclasses.replace(state, time=late)
+        state = jax.lax.while_loop(unfinished, step, (state, jnp.int32(0)))[0]
+        return jnp.where(state.reached[objective], state.time, -1)
+
+    @base.compiled("objective")
+    def guide(self, level: Level, objective: int) -> Any:
+        """Return the best action of every state, or the plan where none is known.
+
+        Ways do not lead over the other objective's solution where it ends the episode.
+
+        Returns:
+            Of the exact solver, uint32[2, word, slot, ...], see
+            `mesagym.levels.push_search.best_actions`; else the pushes and where the
+            boxes stand before each.
+        """
+        if self.solver == "exact":
+            goals = self._goals(level, objective)
+            return best_actions(self.board, level.walls, *goals)
+        pushes = level.plans[objective]
+        return pushes, configurations(level.boxes, pushes)
+
+    def guided_action(self, guide: Any, state: State) -> Int[Array, ""]:
+        if self.solver == "exact":
+            return action_at(self.board, guide, state.agent, state.boxes)
+        return replayed_action(state.level.walls, state.agent, state.boxes, *guide)
+
+    @base.compiled()
+    def solve(self, level: Level, params: Params) -> Solution:
+        """Solve exactly, or by the moves that made the level, see the class.
+
+        An objective is out of reach past the time limit.
+        """
+        last = params.max_steps_in_episode
+        if self.solver != "exact":
+            steps = [self._replayed_steps(level, k, last) for k in range(2)]
+            there = jnp.stack([level.base_targets, level.proxy_targets])[:, 0, 0] >= 0
+            return self.solution(jnp.stack(steps), there.astype(jnp.float32))
+        last = jnp.minimum(last, UNREACHABLE - 1)
+        steps = jnp.stack([self._steps(level, k) for k in range(2)])
+        steps = jnp.where(steps <= last, steps, -1)
+        return self.solution(steps, (steps > 0).astype(jnp.float32))
+
+    def solve_on_host(self, level: Level, objective: int) -> list[int] | None:
+        """Return the actions of a fewest-steps way, found one level at a time.
+
+        Exact for any number of boxes, by a search in Python that may take a minute.
+
+        Args:
+            level: one level.
+            objective: 0 base, 1 proxy.
+
+        Returns:
+            Actions, or None where no way leads there before the episode ends.
+
+        Raises:
+            UserError: a level that takes too long.
+        """
+        kinds = (level.boxes, level.base_targets, level.proxy_targets)
+        boxes, *targets = (_tiles(tiles) for tiles in kinds)
+        ends = targets[1 - objective]
+        if objective == 0 and not bool(level.proxy_ends):
+            ends = frozenset()
+        (agent,) = _tiles(level.agent[None])
+        walls = np.asarray(level.walls)
+        return solve_on_host(walls, agent, boxes, targets[objective], ends)
+
+    # ------------------------------------------------------------------ texts
+
+    def parse(self, text: str) -> Level:
+        """Read a level; ``proxy_ends: 0`` above it lets episodes go on at the proxy.
+
+        Raises:
+            UserError: a text that is not a level of this size, has no agent or two, no
+                box or more than ``max_boxes``, not as many targets of a kind as
+                boxes (no proxy targets are allowed), is solved already, or cannot be
+                solved for the base objective, where the solver is exact.
+        """
+        drawing = text_levels.read_drawing(text, self.legend, settings=["proxy_ends"])
+        drawing.must_be(self.size)
+        proxy_ends = drawing.settings.get("proxy_ends", 1)
+        if proxy_ends not in (0, 1):
+            raise UserError(
+                f"level: proxy_ends is {proxy_ends}; write 0 (no) or 1 (yes)"
+            )
+        agent = drawing.only(_LETTERS["agent"], "agent")
+        boxes = drawing.all(_LETTERS["box"])
+        if not boxes:
+            raise UserError("level: no box; put one '$' on a floor tile")
+        if len(boxes) > self.max_boxes:
+            raise UserError(
+                f"level: {drawing.place(*boxes[self.max_boxes])}: box number "
+                f"{self.max_boxes + 1} and env.max_boxes is {self.max_boxes}; raise it"
+            )
+        targets = []
+        for kind, marks in (("base", (1, 3)), ("proxy", (2, 3))):
+            letters = "".join(row[i] for row in _LETTERS.values() for i in marks)
+            targets.append(drawing.all(letters))
+            count = len(targets[-1])
+            if count != len(boxes) and (kind == "base" or count):
+                none = " or none" if kind == "proxy" else ""
+                raise UserError(
+                    f"level: {len(boxes)} boxes and {count} {kind} targets; give as "
+                    f"many as boxes{none}"
+                )
+            if targets[-1] == boxes:
+                raise UserError(
+                    f"level: {drawing.place(*boxes[0])}: all boxes stand on {kind} "
+                    "targets at the start; move one"
+                )
+        plans = None
+        if self.solver != "exact":
+            plans = jnp.full((2, self.max_moves, 3), -1, jnp.int32)
+        level = Level(
+            jnp.asarray(drawing.letters == "#"),
+            jnp.array(agent, jnp.int32),
+            self._padded(boxes),
+            self._padded(targets[0]),
+            self._padded(targets[1]),
+            jnp.bool_(proxy_ends),
+            plans,
+        )
+        if self.solver == "exact" and self._base_steps(level) >= UNREACHABLE:
+            raise UserError(
+                f"level: no steps of the agent at {drawing.place(*agent)} bring all "
+                f"boxes onto base targets, as at {drawing.place(*targets[0][0])}, "
+                "before the episode ends; open a wall or move a box"
+            )
+        return level
+
+    def _padded(self, tiles: Sequence[tuple[int, int]]) -> jax.Array:
+        absent = [(-1, -1)] * (self.max_boxes - len(tiles))
+        return jnp.array([*tiles, *absent], jnp.int32).reshape(-1, 2)
+
+    def show(self, level: Level) -> str:
+        letters = np.where(np.asarray(level.walls), "#", ".")
+        stands = {"box": level.boxes, "agent": level.agent[None]}
+        mark = np.zeros(letters.shape, dtype=int)
+        for value, tiles in ((1, level.base_targets), (2, level.proxy_targets)):
+            for tile in _tiles(tiles):
+                mark[tile] += value
+        letters = np.where(mark > 0, np.array(list(_LETTERS[""]))[mark], letters)
+        for what, tiles in stands.items():
+            for tile in _tiles(tiles):
+                letters[tile] = _LETTERS[what][mark[tile]]
+        # A proxy that ends the episode is the default, and goes unsaid.
+        settings = {} if bool(level.proxy_ends) else {"proxy_ends": 0}
+        return text_levels.write_drawing(letters, settings)
+
+    def read_boxoban(self, path: str | Path) -> Level:
+        """Read a file of levels in the format of Boxoban; targets are of both kinds.
+
+        Returns:
+            Levels, leaves [n, ...].
+
+        Raises:
+            UserError: as `parse`, and of `mesagym.levels.boxoban.boxoban_texts`.
+        """
+        levels = []
+        for name, text in boxoban_texts(path):
+            try:
+                levels.append(self.parse(text))
+            except UserError as error:
+                raise UserError(f"'{path}': level {name}: {error}") from error
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *levels)
+
+    # ----------------------------------------------------------------- seeing
+
+    def channels(
+        self, state: State, params: Params
+    ) -> Bool[Array, "height width channel"]:
+        level = state.level
+        agent = grid.at(state.agent, self.height, self.width)
+        tiles = (state.boxes, level.base_targets, level.proxy_targets)
+        return jnp.stack([level.walls, agent, *map(self._mask, tiles)], axis=-1)
+
+    def layers(self, state: State, params: Params) -> list[Layer]:
+        level, boxes = state.level, self._mask(state.boxes)
+        bases, proxies = map(self._mask, (level.base_targets, level.proxy_targets))
+        # A target of both kinds shows both, and where tiles are small a colour between.
+        both = bases & proxies
+        return [
+            Layer(level.walls, sprites.WALL),
+            Layer(bases, (0, 158, 115), "ring"),
+            Layer(proxies, (230, 159, 0), "diamond"),
+            Layer(both, (115, 158, 57), "dot"),
+            Layer(boxes, (150, 104, 66), "crate"),
+            # A box on a target shows the target's colour, darker.
+            Layer(boxes & bases, (0, 110, 80), "dot"),
+            Layer(boxes & proxies, (166, 108, 0), "dot"),
+            Layer(boxes & both, (83, 109, 40), "dot"),
+            Layer(grid.at(state.agent, self.height, self.width), sprites.AGENT, "disc"),
+        ]
