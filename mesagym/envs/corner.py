@@ -95,8 +95,8 @@ class Corner(base.Environment):
     State: agent's position, what was reached, time, the level and where it came
     from.
 
-    Levels: walls by ``layout`` (`blocks`, `open`, `tree`, `loopy`), the corner
-    tile always open; the agent starts on a uniformly drawn tile that a path joins
+    Levels: walls by ``layout`` (see `mesagym.levels.layouts`), the corner tile
+    always open; the agent starts on a uniformly drawn tile that a path joins
     to the corner, other than the cheese's. The cheese lies in the region
     (probability 1 − α) or on any such tile (α).
 

@@ -40,14 +40,14 @@ def loopy(key: jax.Array, height: int, width: int) -> Bool[Array, "h w"]:
 
 
 def procgen(key: jax.Array, height: int, width: int) -> Bool[Array, "h w"]:
-    """Return a square `tree` of random size in the middle, walls all around it.
+    """Return a square `tree` of random size in the top left, walls all around it.
 
     The maze's inner side is drawn uniformly from the odd numbers from 3 to the
-    largest that fits inside the border, and half of what is left over, rounded
-    down, lies above and left of it, as in Procgen's maze (Cobbe et al. 2020, arXiv
-    1912.01588; its game `maze`), on which Langosco et al. 2022 (arXiv 2105.14111)
-    built theirs. So only the largest maze has a cell at (1, 1): the corner of the
-    maze is its first floor tile in reading order.
+    largest that fits inside the border, as in Procgen's maze (Cobbe et al. 2020,
+    arXiv 1912.01588; its game `maze`), on which Langosco et al. 2022 (arXiv
+    2105.14111) built theirs. Procgen puts it in the middle of the array; here the
+    tile (1, 1) is its corner whatever its size, so that every size has the same
+    corner.
     """
     inner = min(height, width) - 2
     most = (inner + 1) // 2
@@ -58,9 +58,7 @@ def procgen(key: jax.Array, height: int, width: int) -> Bool[Array, "h w"]:
     inside = inside[:, None] & inside
     ends = jnp.stack([_beside(inside, 1), _beside(inside, 0)])
     weights = jnp.where(inside & ends, weigh(words), NEVER)
-    walls = carve(spanning_tree(weights), height, width, inside)
-    above, left = (height - 1 - 2 * cells) // 2, (width - 1 - 2 * cells) // 2
-    return _shifted(_shifted(walls, above, 0), left, 1)
+    return carve(spanning_tree(weights), height, width, inside)
 
 
 def num_cells(height: int, width: int) -> tuple[int, int]:
@@ -178,14 +176,3 @@ def carve(
 def _beside(inside: Bool[Array, "row column"], axis: int) -> Bool[Array, "row column"]:
     """Return for each cell whether the next one along an axis is inside."""
     return jnp.roll(inside, -1, axis)
-
-
-def _shifted(
-    walls: Bool[Array, "h w"], places: jax.Array, axis: int
-) -> Bool[Array, "h w"]:
-    """Move walls down or to the right; what is moved out at the end comes back."""
-    # By powers of two: a shift by a number known only when it runs is a gather.
-    for bit in range((walls.shape[axis] - 1).bit_length()):
-        moved = jnp.roll(walls, 1 << bit, axis)
-        walls = jnp.where((places >> bit) & 1 == 1, moved, walls)
-    return walls

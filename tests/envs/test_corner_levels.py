@@ -99,7 +99,7 @@ def params_for(env: Corner, max_steps: int = 128) -> Any:
         pytest.param(
             (layout, size, n),
             id=f"{layout}-{size}-{n}",
-            marks=[pytest.mark.slow] if n == THOROUGH else [],
+            marks=[pytest.mark.slow] if n == THOROUGH or size == 13 else [],
         )
         for n in (QUICK, THOROUGH)
         for layout in LAYOUTS
@@ -147,6 +147,12 @@ def test_levels_differ_where_there_are_enough(mixed: Drawn):
     different = len(np.unique(walls.reshape(n, -1), axis=0))
     if mixed.layout == "open":
         assert different == 1
+    elif mixed.layout == "rooms":
+        # A room has few walls, and those in few places.
+        assert different > 0.2 * n
+    elif mixed.layout == "procgen":
+        # One in four (six) mazes is the smallest, of which there are four.
+        assert different > 0.4 * n
     elif mixed.layout != "blocks" and size == 9:
         # There are 100,352 trees of 16 cells, not all equally probable.
         assert different > 0.85 * n
@@ -177,7 +183,8 @@ def test_classes_equal_those_of_counting_all_shortest_paths(mixed: Drawn):
     np.testing.assert_array_equal(mixed.facts.label, label)
     np.testing.assert_array_equal(mixed.facts.clean, clean)
     # In a tree one way leads anywhere, so it passes the cheese or does not.
-    assert set(label) == ({0, 2} if mixed.layout == "tree" else {0, 1, 2})
+    one_way = mixed.layout in ("tree", "procgen")
+    assert set(label) == ({0, 2} if one_way else {0, 1, 2})
     assert 0 < clean.sum() < (label == 2).sum()
 
 
