@@ -26,10 +26,13 @@ _TABLE: dict[str, Entry] = {
     "Dish-v0": Entry("dish", "mesagym.envs.dish", "Dish"),
     "KeysChests-v0": Entry("keys_chests", "mesagym.envs.keys_chests", "KeysChests"),
     "LavaLand-v0": Entry("lava_land", "mesagym.envs.lava_land", "LavaLand"),
+    "FollowMe-v0": Entry("follow_me", "mesagym.envs.follow_me", "FollowMe"),
     "MonsterWorld-v0": Entry(
         "monster_world", "mesagym.envs.monster_world", "MonsterWorld"
     ),
+    "CoinRun-v0": Entry("coin_run", "mesagym.envs.coin_run", "CoinRun"),
     "ColorShape-v0": Entry("color_shape", "mesagym.envs.color_shape", "ColorShape"),
+    "TreeGrove-v0": Entry("tree_grove", "mesagym.envs.tree_grove", "TreeGrove"),
     "TwoGoals-v0": Entry("two_goals", "mesagym.envs.two_goals", "TwoGoals"),
     "Sokoban-v0": Entry("sokoban", "mesagym.envs.sokoban", "Sokoban"),
 }

@@ -145,6 +145,73 @@ class LavaLandConfig(MazeConfig):
 
 
 @dataclass
+class FollowMeConfig(MazeConfig):
+    """FollowMe-v0, beacons in a hidden order, and somebody to follow."""
+
+    max_beacons: int = key("beacons a level can have", low=3, high=8)
+    num_beacons: int = key("beacons of a level", low=3, shown=True)
+    leader: bool = key("whether there is somebody to follow")
+    noise: float = key(
+        "probability that the leader errs, per visit", low=0, high=1, shown=True
+    )
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where the beacons exceed their maximum or the grid."""
+        if self.num_beacons > self.max_beacons:
+            raise UserError(
+                f"env.num_beacons: {self.num_beacons} is outside 3 to "
+                f"env.max_beacons, {self.max_beacons}"
+            )
+        room = (height - 2) * (width - 2)
+        if self.num_beacons + 2 > room:
+            raise UserError(
+                f"env.num_beacons: {self.num_beacons} and two agents do not fit the "
+                f"{room} tiles of a {height}x{width} grid; use fewer or a larger "
+                "env.size"
+            )
+
+
+@dataclass
+class CoinRunConfig(GridConfig):
+    """CoinRun-v0, a course with a coin at its end."""
+
+    strip: int = key("columns beyond the end wall", low=0)
+    pits: float = key("probability of a pit, per section", low=0, high=1)
+    crates: float = key("probability of a pile of crates, per section", low=0, high=1)
+    saws: float = key("probability of a saw, per section", low=0, high=1)
+    hills: float = key("probability of new ground, per section", low=0, high=1)
+    coin_zone: float = key(
+        "share of the course, from the right, where shifted coins stand",
+        low=0,
+        high=1,
+        shown=True,
+    )
+    permeable_wall: bool = key("whether the end wall can be walked through", shown=True)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where keys do not fit one another or the grid."""
+        widest = max(0, width - 6)
+        if self.strip > widest:
+            raise UserError(
+                f"env.strip: {self.strip} columns beyond the end wall do not fit a "
+                f"grid {width} wide; use 0 to {widest}"
+            )
+        total = self.pits + self.crates + self.saws
+        if total > 1 + 1e-6:
+            raise UserError(
+                f"env.pits: with env.crates and env.saws it adds up to {total:g}; a "
+                "section has one of them, make it at most 1"
+            )
+        if self.coin_zone == 0:
+            raise UserError("env.coin_zone: 0 is not above 0 and at most 1, the course")
+        if self.permeable_wall and not self.strip:
+            raise UserError(
+                "env.permeable_wall: true, and nothing is beyond the end wall; use "
+                "env.strip=4 or another above 0"
+            )
+
+
+@dataclass
 class MonsterWorldConfig(MazeConfig):
     """MonsterWorld-v0, apples among monsters, and shields."""
 
@@ -213,6 +280,39 @@ class ColorShapeConfig(MazeConfig):
 
 
 @dataclass
+class TreeGroveConfig(MazeConfig):
+    """TreeGrove-v0, trees that come back as long as enough are left standing."""
+
+    max_trees: int = key("places of trees a level can have", low=1)
+    num_trees: int = key("places of trees of a level", low=1, shown=True)
+    num_sparse: int = key("trees that stand in a shifted level", low=1, shown=True)
+    worth: int = key("wood that a full grove is worth left standing", low=0, shown=True)
+    growth: float = key(
+        "probability a step that a tree of a full grove comes back", low=0, high=1
+    )
+    growth_floor: float = key("the same of an empty grove", low=0, high=1)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise a UserError where the trees exceed their maxima or the grid."""
+        room = (height - 2) * (width - 2)
+        if self.num_trees > self.max_trees:
+            raise UserError(
+                f"env.num_trees: {self.num_trees} is outside 1 to {self.max_trees}; "
+                "env.max_trees sets the most"
+            )
+        if self.num_trees >= room:
+            raise UserError(
+                f"env.num_trees: {self.num_trees} and the agent do not fit the {room} "
+                f"tiles of a {height}x{width} grid; use fewer or a larger env.size"
+            )
+        if self.num_sparse > self.num_trees:
+            raise UserError(
+                f"env.num_sparse: {self.num_sparse} is outside 1 to env.num_trees, "
+                f"{self.num_trees}"
+            )
+
+
+@dataclass
 class TwoGoalsConfig(MazeConfig):
     """TwoGoals-v0, two goal tiles and a marker."""
 
@@ -271,8 +371,11 @@ ENVIRONMENTS: dict[str, type[EnvConfig]] = {
     "dish": DishConfig,
     "keys_chests": KeysChestsConfig,
     "lava_land": LavaLandConfig,
+    "follow_me": FollowMeConfig,
     "monster_world": MonsterWorldConfig,
+    "coin_run": CoinRunConfig,
     "color_shape": ColorShapeConfig,
+    "tree_grove": TreeGroveConfig,
     "two_goals": TwoGoalsConfig,
     "sokoban": SokobanConfig,
     "plugin": PluginConfig,

@@ -71,7 +71,7 @@ class State(base.State):
 class Params(base.Params):
     """Parameters of FollowMe-v0."""
 
-    beacons: Any  # int32[] of the levels to sample
+    num_beacons: Any  # int32[] of the levels to sample
     leader: Any  # bool[] whether the levels to sample have a leader
     noise: Any  # float32[] probability that the leader errs, per visit
 
@@ -105,14 +105,14 @@ class FollowMe(base.Environment):
     State: positions of the agent and the leader, the beacon it is heading for and
     its place in its order, the beacon it has shown, how many visits were right,
     wrong and following, time, the level and where it came from. The turn is that
-    of beacon ``right % beacons``.
+    of beacon ``right % num_beacons``.
 
     The leader takes one step of a shortest path to its next beacon in every step,
     around other beacons. With probability ``noise``, drawn at each of its visits, it
     heads next for any other beacon, all alike, and then again for the one whose turn
     it is in its order.
 
-    Levels: walls by ``layout``; agent, leader and ``beacons`` beacons, at most
+    Levels: walls by ``layout``; agent, leader and ``num_beacons`` beacons, at most
     ``max_beacons``, on different tiles that paths join, such that no beacon is in
     the way: between any two beacons, and from both starts to each, some shortest
     path touches no other beacon. The leader's order is the one that pays
@@ -193,24 +193,24 @@ class FollowMe(base.Environment):
             pool=pool,
             weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
             time_penalty=jnp.float32(0.0),
-            beacons=jnp.int32(min(4, self.max_beacons)),
+            num_beacons=jnp.int32(min(4, self.max_beacons)),
             leader=jnp.bool_(True),
             noise=jnp.float32(0.0),
         )
 
     def check(self, params: Params) -> None:
         super().check(params)
-        count, noise = int(params.beacons), float(params.noise)
+        count, noise = int(params.num_beacons), float(params.noise)
         if not FEWEST <= count <= self.max_beacons:
             raise UserError(
-                f"env.beacons: {count} is outside {FEWEST} to env.max_beacons, "
+                f"env.num_beacons: {count} is outside {FEWEST} to env.max_beacons, "
                 f"{self.max_beacons}"
             )
         room = (self.height - 2) * (self.width - 2)
         if count + 2 > room:
             raise UserError(
-                f"env.beacons: {count} and two agents do not fit the {room} tiles of a "
-                f"{self.height}x{self.width} grid; use fewer or a larger env.size"
+                f"env.num_beacons: {count} and two agents do not fit the {room} tiles "
+                f"of a {self.height}x{self.width} grid; use fewer or a larger env.size"
             )
         if not 0 <= noise <= 1:
             raise UserError(f"env.noise: {noise:g} is outside [0, 1]")
@@ -308,7 +308,7 @@ class FollowMe(base.Environment):
         home = reachable(walls, start) if solvable else ~walls
         bits = jax.random.bits(key_tiles, (walls.size,), jnp.uint32)
         tiles = grid.random_tiles(bits, home & ~start, self.max_beacons + 1)
-        count = params.beacons
+        count = params.num_beacons
         wanted = jnp.arange(self.max_beacons) < count
         beacons = jnp.where(wanted[:, None], tiles[1:], -1)
         leader = jnp.where(params.leader, tiles[0], -1)

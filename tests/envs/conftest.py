@@ -15,6 +15,7 @@ MAX_STEPS = 12
 
 SMALL: dict[str, dict[str, Any]] = {
     "KeysChests-v0": {"max_keys": 5, "max_chests": 2},
+    "CoinRun-v0": {"strip": 0},
     "MonsterWorld-v0": {"max_apples": 1, "max_shields": 1, "max_monsters": 1},
     "Sokoban-v0": {"max_moves": 4},
 }
@@ -36,7 +37,7 @@ class Rollout:
     """What ``step`` returns from the same state, action and key."""
 
 
-ENDLESS: set[str] = set()
+ENDLESS: set[str] = {"FollowMe-v0", "TreeGrove-v0"}
 """Environments that only the time limit ends."""
 
 
