@@ -21,7 +21,7 @@ demo: $(READY)  ## train in the corner maze at two values of alpha, evaluate, wr
 	@$(BIN)/mesagym demo $(ARGS)
 
 test: $(READY)  ## the tests that are not slow
-	@$(BIN)/python -m pytest -q -m "not slow" -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not slow" -n $(WORKERS) --dist loadgroup $(ARGS)
 
 slow: $(READY)  ## the slow tests: kills, full disks, long trainings
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)

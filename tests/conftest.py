@@ -39,6 +39,8 @@ if "mesagym" in sys.modules:
     raise RuntimeError("mesagym was imported before tests/conftest.py could check it")
 install_import_hook("mesagym", "beartype.beartype")
 
+import mesagym  # noqa: E402
+
 # --- hypothesis -----------------------------------------------------------------------
 
 # The first example of a jitted function pays its compilation: a deadline would blame
@@ -75,6 +77,19 @@ class Page:
     """Every message on the console, uncaught exceptions included."""
     requests: set[str]
     """Addresses that the page asked the network for; none was answered."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what shares fixtures run in one process, in file order.
+
+    A file's tests do, and of tests over every environment those of one environment.
+    """
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        name = None if callspec is None else callspec.params.get("name")
+        shared = isinstance(name, str) and name in mesagym.registered_envs
+        group = name if shared else item.path.name
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{group}"))
 
 
 @dataclass(frozen=True)
