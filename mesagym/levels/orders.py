@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
+from mesagym.levels.lanes import over_lanes
 from mesagym.levels.solve import UNREACHABLE, distances
 
 LISTED = 25_000
@@ -17,6 +19,9 @@ LISTED = 25_000
 
 FEW = 3
 """Items of the scarcer kind, up to which orders are listed where all are too many."""
+
+CHUNK = 16
+"""Levels whose subsets are gone through at once."""
 
 SUBSETS = 10
 """Items up to which `fastest_tours` goes through all of their subsets."""
@@ -197,39 +202,73 @@ def fastest_tours(
         Steps for n from 0 to all items, large where so many cannot be visited; and
         the items in the order that visits all within reach soonest, then -1.
     """
-    return _tours(first, between)
+    return over_lanes(_in_chunks(_tours))(first, between)
 
 
-@sequential_vmap
-def _tours(first: jax.Array, between: jax.Array) -> tuple[jax.Array, jax.Array]:
-    n = first.shape[0]
+def _tours(
+    first: Int[Array, "item lane"], between: Int[Array, "item item lane"]
+) -> tuple[Int[Array, "size lane"], Int[Array, "item lane"]]:
+    n = len(first)
     subsets = np.arange(2**n)
     inside = (subsets[:, None] >> np.arange(n)) & 1 == 1
     without = subsets[:, None] & ~(1 << np.arange(n))
-    alone = inside & (inside.sum(axis=1) == 1)[:, None]
-    far = jnp.int32(n * UNREACHABLE)
-    start = jnp.where(alone, first, far)
-
-    def longer(_: Any, ending: jax.Array) -> jax.Array:
-        # ending[S, j]: fewest steps to visit the items of S, j last.
-        onward = (ending[without] + between.T[None]).min(axis=-1)
-        return jnp.minimum(jnp.where(inside & ~alone, onward, start), far)
-
-    ending = jax.lax.fori_loop(1, n, longer, start)
-    fewest = ending.min(axis=1).at[0].set(0)
     sizes = inside.sum(axis=1)
-    tours = jnp.stack([jnp.where(sizes == k, fewest, far).min() for k in range(n + 1)])
-    whole = ((first < UNREACHABLE) << np.arange(n)).sum()
+    far = n * UNREACHABLE
+    start = jnp.where((inside & (sizes == 1)[:, None])[..., None], first, far)
+    longer = (inside & (sizes > 1)[:, None])[..., None]
 
-    def back(carry: tuple[jax.Array, jax.Array], _: Any) -> tuple[Any, jax.Array]:
+    def extend(_: Any, ending: jax.Array) -> jax.Array:
+        # ending[S, j]: fewest steps to visit the items of S, j last.
+        onward = (ending[without] + between.swapaxes(0, 1)).min(axis=2)
+        return jnp.where(longer, jnp.minimum(onward, far), start)
+
+    ending = jax.lax.fori_loop(1, n, extend, start)
+    fewest = ending.min(axis=1).at[0].set(0)
+    tours = jnp.stack([fewest[sizes == size].min(axis=0) for size in range(n + 1)])
+    return tours, jax.vmap(_backwards, in_axes=-1, out_axes=-1)(first, between, ending)
+
+
+def _backwards(
+    first: Int[Array, " item"],
+    between: Int[Array, "item item"],
+    ending: Int[Array, "subset item"],
+) -> Int[Array, " item"]:
+    """Return the tour of all items within reach, read from its end."""
+    n = len(first)
+
+    def before(carry: tuple[jax.Array, jax.Array], _: Any) -> tuple[Any, jax.Array]:
         subset, onward = carry
         last = jnp.argmin(ending[subset] + onward)
-        going = subset > 0
-        left = jnp.where(going, subset & ~(1 << last), 0)
-        item = jnp.where(going, last, -1).astype(jnp.int32)
-        return (left, between[:, last]), item
+        item = jnp.where(subset > 0, last, -1).astype(jnp.int32)
+        return (subset & ~(1 << last), between[:, last]), item
 
-    _, items = jax.lax.scan(back, (whole, jnp.zeros(n, jnp.int32)), None, n)
-    # From the last item to the first, absent ones behind: turned around.
+    whole = ((first < UNREACHABLE) << np.arange(n)).sum()
+    _, items = jax.lax.scan(before, (whole, jnp.zeros(n, jnp.int32)), None, n)
     items = items[::-1]
-    return tours, items[jnp.argsort(items < 0)]
+    return items[jnp.argsort(items < 0)]
+
+
+def _in_chunks(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of many lanes that works on `CHUNK` of them at a time.
+
+    The subsets of so many levels fit a cache.
+    """
+
+    def whole(*arrays: jax.Array) -> Any:
+        n = arrays[0].shape[-1]
+        size = min(n, CHUNK)
+        chunks = -(-n // size)
+
+        def cut(array: jax.Array) -> jax.Array:
+            more = [(0, 0)] * (array.ndim - 1) + [(0, chunks * size - n)]
+            array = jnp.pad(array, more, mode="edge")
+            return jnp.moveaxis(array.reshape(*array.shape[:-1], chunks, size), -2, 0)
+
+        def join(leaf: jax.Array) -> jax.Array:
+            leaf = jnp.moveaxis(leaf, 0, -2)
+            return leaf.reshape(*leaf.shape[:-2], -1)[..., :n]
+
+        out = jax.lax.map(lambda chunk: function(*chunk), tuple(map(cut, arrays)))
+        return jax.tree.map(join, out)
+
+    return whole
