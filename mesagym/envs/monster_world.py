@@ -16,6 +16,7 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels.chance import step_chances
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.places import as_mask, draw, in_order
 from mesagym.levels.pool import (
@@ -24,7 +25,6 @@ from mesagym.levels.pool import (
     LevelClass,
     LevelPool,
     Solution,
-    key_bits,
 )
 from mesagym.levels.shift import Shift, allocation_shifts
 from mesagym.levels.solve import UNREACHABLE, distances, reachable
@@ -318,25 +318,12 @@ class MonsterWorld(base.Environment):
             for near, wall in zip(closer, blocked, strict=True)
         ]
         up_to = list(accumulate(shares))
-        chance = self._chances(key) * up_to[-1]
+        chance = step_chances(key, self.max_monsters) * up_to[-1]
         chosen = sum((chance >= end).astype(row.dtype) for end in up_to[:-1])
         there = row >= 0
         goes = [(chosen == k) & there & ~wall for k, wall in enumerate(blocked)]
         up, left, down, right = (each.astype(row.dtype) for each in goes)
         return jnp.stack([row + down - up, column + right - left], axis=1)
-
-    def _chances(self, key: jax.Array) -> Float[Array, " monster"]:
-        """Return a uniform number of [0, 1) for each monster."""
-        # Mixed from the key as a level's draw is, with a number before the key's own
-        # words so that neither is a function of the other.
-        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-            key = jax.random.key_data(key)
-        first = key_bits(jnp.concatenate([jnp.ones(1, jnp.uint32), key]))
-        number = jnp.arange(self.max_monsters, dtype=jnp.uint32)
-        # Far apart before they are mixed, as in Weyl's sequence of the golden ratio.
-        apart = first + number * jnp.uint32(0x9E3779B9)
-        words = jax.vmap(key_bits)(apart[:, None])
-        return (words >> 8).astype(jnp.float32) * 2.0**-24
 
     def objectives(
         self, state: State, action: Int[Array, ""], next_state: State

@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Int
 from mesagym.levels import bitgrid
 
 
-def in_order(places: Int[Array, "n 2"]) -> Int[Array, "n 2"]:
-    """Return the places in reading order, absent ones last.
+def reading_order(places: Int[Array, "n 2"]) -> Int[Array, " n"]:
+    """Return the indices that put places in reading order, absent ones last.
 
     Things that are alike have one order this way, and a level one spelling: what is
     read back from a text equals what was drawn.
@@ -22,9 +22,12 @@ def in_order(places: Int[Array, "n 2"]) -> Int[Array, "n 2"]:
     # Above any row and column of a grid, so that absent ones sort last.
     side = 1 << 10
     rank = jnp.where(places[:, 0] >= 0, places[:, 0] * side + places[:, 1], side * side)
-    rank = jnp.sort(rank)[:, None]
-    found = jnp.concatenate(jnp.divmod(rank, side), axis=1)
-    return jnp.where(rank < side * side, found, -1).astype(jnp.int32)
+    return jnp.argsort(rank)
+
+
+def in_order(places: Int[Array, "n 2"]) -> Int[Array, "n 2"]:
+    """Return the places in reading order, absent ones last."""
+    return places[reading_order(places)]
 
 
 def as_mask(
