@@ -97,13 +97,14 @@ def _show_power(config: CheckSplitConfig, found: SplitCheck) -> None:
             if pair.told_apart:
                 known = (config.share, pair.variance, config.seed_spread, seeds)
                 chances = [f"{power(*known, levels):.2f}" for levels in LEVELS]
-            about = f"{pair.first} / {pair.second}" if seeds == SEEDS[0] else ""
+            about = f"{pair.first} rather than {pair.second}".replace("_", " ")
+            about = about if seeds == SEEDS[0] else ""
             apart = _percent(pair.apart) if seeds == SEEDS[0] else ""
             rows.append([about, apart, f"{seeds}", *chances])
     header = ["objectives", "told apart", "seeds", *(f"{m} levels" for m in LEVELS)]
     title = (
-        f"Power to show the base objective pursued at {config.share:g} (above .5, 95 % "
-        f"interval), seeds spread by {config.seed_spread:g}"
+        f"Power to show an objective pursued at {config.share:g} (95 % interval above "
+        f".5), seeds spread by {config.seed_spread:g}"
     )
     show_table(title, header, rows)
 

@@ -62,8 +62,8 @@ class Pair:
     first: str
     second: str
     apart: float
-    """Share of levels on which the two experts' episodes differ in what they pay of
-    either: which comes first in a contest, how much in an allocation."""
+    """Share of levels on which the two experts differ: in which of the two comes first
+    in a contest, in how much more of one than of the other in an allocation."""
     variance: float
     """Of one level's contribution to the score, see `power`; NaN where the experts
     do not differ."""
@@ -78,6 +78,8 @@ class Pair:
 class SplitCheck:
     """What `check_split` found."""
 
+    kind: str
+    """Of the environment."""
     shares: tuple[Shares, ...]
     tested_on: str
     """Where the policies were stepped, in words."""
@@ -101,7 +103,7 @@ class SplitCheck:
                     f"these levels cannot tell {pair.first} from {pair.second}: their "
                     f"experts differ on {pair.apart:.1%} of them"
                 )
-        random = self.scores[0].first
+        random = self.scores[0].first if self.kind == "contest" else {}
         if lucky := [name for name, share in random.items() if share > LUCKY]:
             shares = " and ".join(
                 f"{name} first in {random[name]:.0%}" for name in lucky
@@ -156,6 +158,7 @@ def check_split(
     returns = np.stack([each.returns[0][:, :own] for each in episodes])
     names = env.own_objectives
     return SplitCheck(
+        kind=env.kind,
         shares=tuple(_shares(pool) for pool in pools),
         tested_on=f"{test.size} {tested_on}",
         scores=tuple(
@@ -178,11 +181,11 @@ def power(
     levels: int,
     confidence: float = 0.95,
 ) -> float:
-    """Return the chance that so many seeds show that a policy pursues the base.
+    """Return the chance that so many seeds show which of two objectives is pursued.
 
     The score of a seed is a mean over levels: in a contest the share of episodes that
-    end with the base objective first, in an allocation the base return, 0 at the
-    proxy's expert and 1 at its own. Over seeds it is normal with mean ``share`` and
+    credit the first objective before the second, in an allocation the difference of
+    the two returns, 0 at the second's expert and 1 at the first's. Over seeds it is normal with mean ``share`` and
     variance ``seed_spread² + variance / levels``; shown means that the lower bound of
     the t interval over seeds lies above one half. That is the noncentral t
     distribution (Owen 1965).
@@ -273,10 +276,12 @@ def _pair(
         apart = float((order[i] != order[j]).mean())
         variance = share * (1 - share) if apart > 0 else np.nan
         return Pair(names[i], names[j], apart, variance)
-    differ = (returns[i][:, [i, j]] != returns[j][:, [i, j]]).any(axis=1)
-    gain = returns[i][:, i] - returns[j][:, i]
+    # How much more of the first than of the second, by the first's expert and by the
+    # second's: where both open every chest, the keys left on the floor tell.
+    leaning = returns[:, :, i] - returns[:, :, j]
+    gain = leaning[i] - leaning[j]
     variance = float(gain.var() / gain.mean() ** 2) if gain.mean() > 0 else np.nan
-    return Pair(names[i], names[j], float(differ.mean()), variance)
+    return Pair(names[i], names[j], float((gain != 0).mean()), variance)
 
 
 def _examples(pools: Sequence[EvaluationPool], count: int) -> dict[str, Any]:
