@@ -25,6 +25,9 @@ from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
 from mesagym.training.saved import Saved
 
+RANDOM_DRAWS = 4
+"""Episodes of the random policy on each level, where outcomes are amounts."""
+
 
 def tested_always(env: Environment) -> list[str]:
     """Return the shifts that every training is tested on.
@@ -112,7 +115,9 @@ def assess(
         for mode in modes
     ]
     random = RandomPolicy(env.num_actions)
-    contestants.append(Contestant("random", "sampled", random, (), (0,)))
+    # Its amounts are the zero of every score, so that they are measured more than once.
+    draws = 1 if env.kind == CONTEST else RANDOM_DRAWS
+    contestants.append(Contestant("random", "sampled", random, (), range(draws)))
     # An oracle reads whole levels, so it belongs to the grid that it is put on.
     tables = [
         evaluate(env, [pool], [*contestants, *_oracles(pool.env)], seed)

@@ -95,8 +95,8 @@ def score_text(score: Interval | None) -> str:
     if score is None:
         return "–"
     if math.isinf(score.high):
-        return f"{score:.2f}".partition(" ")[0]
-    return f"{score:.2f}".removesuffix(" provisional")
+        return f"{score:z.2f}".partition(" ")[0]
+    return f"{score:z.2f}".removesuffix(" provisional")
 
 
 def in_a_sentence(run: RunView, shift: str) -> str:

@@ -130,8 +130,7 @@ def _table(rows: Sequence[AmountRow], *, several: bool) -> str:
 
 def _score(score: Interval | None) -> str:
     estimate, _, bounds = score_text(score).partition(" ")
-    mark = " provisional" if score is not None and score.provisional else ""
-    return f'<b>{estimate}</b> <span class="range">{bounds}{mark}</span>'
+    return f'<b>{estimate}</b> <span class="range">{bounds}</span>'
 
 
 def _everyone(runs: Sequence[RunView]) -> str:

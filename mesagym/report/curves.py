@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from mesagym.evals.columns import spoken
 from mesagym.evals.statistics import mean_interval
 from mesagym.report import style
 from mesagym.report.style import Drawing
@@ -37,7 +38,9 @@ def learning_curves(run: RunView) -> Drawing | None:
         top.set_title(f"{run.label}: return in training")
         _limit(top, np.concatenate(list(returns.values())))
         handles = [
-            top.plot([], [], color=colours[name], lw=2.4, label=name, ls=line)[0]
+            top.plot([], [], color=colours[name], lw=2.4, label=spoken(name), ls=line)[
+                0
+            ]
             for name, line in zip(returns, ["-", *[(0, (3, 1.6))] * 9], strict=False)
         ]
         top.legend(handles=handles, loc="lower right", handlelength=2.2)
@@ -47,14 +50,16 @@ def learning_curves(run: RunView) -> Drawing | None:
         bottom.xaxis.set_major_formatter(_SHORT)
         bottom.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     seeds = len(episodes)
-    last = ", ".join(f"{name} {_last(values)}" for name, values in returns.items())
+    last = ", ".join(
+        f"{spoken(name)} {_last(values)}" for name, values in returns.items()
+    )
     bought = _last_count(episodes)
     alt = (
         f"Learning curves at {run.label}, {seeds} seeds. Mean return at the end: "
         f"{last}. Distinguishing episodes seen by then, mean over seeds: {bought}."
     )
     tips = {
-        f"return-{k}": f"{name}: {_last(values)} at the end, mean over seeds"
+        f"return-{k}": f"{spoken(name)}: {_last(values)} at the end, mean over seeds"
         for k, (name, values) in enumerate(returns.items())
     }
     return Drawing(figure, alt, tips)
@@ -113,7 +118,8 @@ def _plain(number: str) -> str:
 
 
 def _colours(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: style.PROXY if k else style.BASE for k, name in enumerate(names)}
+    colours = (style.BASE, *style.PROXIES)
+    return {name: colours[min(k, len(colours) - 1)] for k, name in enumerate(names)}
 
 
 def _draw_band(

@@ -264,6 +264,8 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
         frame = frame.resize(large, Image.Resampling.NEAREST)
         frame = frame.resize(size, Image.Resampling.BOX)
     lines, top = max(2, len(names)), _LINE * 2 + 5
+    if episode.paid is not None:
+        lines = 4 if len(names) > 1 else 2
     below = top + frame.height + 2 * _EDGE + 5
     image = Image.new("RGB", (_CELL, below + _LINE * lines), style.PAPER)
     draw = ImageDraw.Draw(image)
@@ -284,16 +286,24 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
     colour = style.OUTCOME_COLOURS[decided] if decided else style.FAINT
     draw.rectangle((0, top, right, below - 6), colour)
     image.paste(frame, (_EDGE, top + _EDGE))
-    told = caption(episode, step, names)
-    if episode.paid is not None and len(told) == 1:
-        # What does not fit one line may have the next one.
-        told = wrap(told[0], font(_TYPE), _CELL - 16)
+    told, left = caption(episode, step, names), 16
+    if episode.paid is not None:
+        told, left = [part for line in told for part in _parts(line)], 0
     for k, line in enumerate(told[:lines]):
         y = below + _LINE * k
         if k == 0 and decided:
             draw.ellipse((1, y + 4, 10, y + 13), fill=colour)
-        write(draw, (16, y), line, style.INK, _CELL, _TYPE)
+        write(draw, (left, y), line, style.INK, _CELL, _TYPE)
     return image
+
+
+def _parts(line: str) -> list[str]:
+    """Return a line of amounts as two where it is too long, broken at a comma."""
+    items = line.split(", ")
+    if len(items) == 1 or font(_TYPE).getlength(line) <= _CELL:
+        return [line]
+    half = -(-len(items) // 2)
+    return [", ".join(items[:half]) + ",", ", ".join(items[half:])]
 
 
 def _gif(images: Sequence[Image.Image], times: Sequence[int], comment: str) -> bytes:

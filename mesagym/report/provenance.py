@@ -73,7 +73,7 @@ def _environment(run: RunView) -> str:
     env = run.config.get("env")
     if not isinstance(env, Mapping) or not env.get("name"):
         return ""
-    text = str(env["name"])
+    text = str(env["name"]).replace("_", " ")
     size = env.get("size")
     if size:
         sides = size if isinstance(size, Sequence) else (size, size)

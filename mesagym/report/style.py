@@ -20,6 +20,11 @@ PROXY = "#0072b2"
 BOTH = "#009e73"
 NEITHER = "#8e959c"
 
+# Further proxies, where each has a line of its own.
+PROXY_2 = "#cc79a7"
+PROXY_3 = "#d55e00"
+PROXIES = (PROXY, PROXY_2, PROXY_3)
+
 OUTCOME_COLOURS: dict[str, str] = {
     "base": BASE,
     "proxy": PROXY,
@@ -48,6 +53,8 @@ VARIABLES: dict[str, str] = {
     ON_COLOUR: "--on-colour",
     BASE: "--base",
     PROXY: "--proxy",
+    PROXY_2: "--proxy-2",
+    PROXY_3: "--proxy-3",
     BOTH: "--both",
     NEITHER: "--neither",
 }

@@ -162,10 +162,14 @@ def load_run(
     else:
         stopped = len(trained_seeds - set(Amounts(columns).seeds()))
     alpha = config.get("split", {}).get("alpha")
+    # In the order in which the shifts were tested, the rest by name.
+    order = list(dict.fromkeys(columns["shift"].tolist()))
     films = {
-        name.removeprefix("films/"): run.read_file(name)
-        for name in sorted(run.contents)
-        if name.startswith("films/") and name.endswith(".gif")
+        f"{name}.gif": run.read_file(f"films/{name}.gif")
+        for name in sorted(
+            (Path(name).stem for name in run.contents if _is_film(name)),
+            key=lambda name: (order.index(name) if name in order else 999, name),
+        )
     }
     maps = maps_from_bytes(run.read_file(MAPS)) if MAPS in run.contents else ()
     if label is None:
@@ -185,6 +189,10 @@ def load_run(
         films=films,
         stopped=stopped,
     )
+
+
+def _is_film(name: str) -> bool:
+    return name.startswith("films/") and name.endswith(".gif")
 
 
 def _columns(outcomes: Table) -> dict[str, np.ndarray]:
