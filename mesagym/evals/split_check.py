@@ -185,9 +185,9 @@ def power(
 
     The score of a seed is a mean over levels: in a contest the share of episodes that
     credit the first objective before the second, in an allocation the difference of
-    the two returns, 0 at the second's expert and 1 at the first's. Over seeds it is normal with mean ``share`` and
-    variance ``seed_spread² + variance / levels``; shown means that the lower bound of
-    the t interval over seeds lies above one half. That is the noncentral t
+    the two returns, 0 at the second's expert and 1 at the first's. Over seeds it is
+    normal with mean ``share`` and variance ``seed_spread² + variance / levels``; shown
+    means that the lower bound of the t interval over seeds lies above one half. That is the noncentral t
     distribution (Owen 1965).
 
     Args:
