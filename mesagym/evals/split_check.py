@@ -187,8 +187,8 @@ def power(
     credit the first objective before the second, in an allocation the difference of
     the two returns, 0 at the second's expert and 1 at the first's. Over seeds it is
     normal with mean ``share`` and variance ``seed_spread² + variance / levels``; shown
-    means that the lower bound of the t interval over seeds lies above one half. That is the noncentral t
-    distribution (Owen 1965).
+    means that the lower bound of the t interval over seeds lies above one half. Its
+    probability is that of the noncentral t distribution (Owen 1965).
 
     Args:
         share: the true mean of the score.
