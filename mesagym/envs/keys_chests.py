@@ -60,8 +60,8 @@ class Level:
     num_chests: Any  # int32[]
 
     @property
-    def walls(self) -> Bool[Array, "height width"]:
-        """Which tiles are walls."""
+    def walls(self) -> Any:
+        """Which tiles are walls, bool[height, width]."""
         return self.tiles & WALL != 0
 
 

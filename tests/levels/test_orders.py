@@ -144,9 +144,11 @@ def test_a_tour_leaves_out_what_is_absent():
 
 def test_a_batch_of_tours_is_that_of_each_by_itself():
     made = [steps(4, seed) for seed in range(37)]
-    batch = jax.vmap(orders.fastest_tours)(*map(np.stack, zip(*made, strict=True)))
+    stacked = map(jnp.stack, zip(*made, strict=True))
+    batch = jax.vmap(orders.fastest_tours)(*stacked)
     for i in (0, 16, 36):
-        alone = orders.fastest_tours(*map(jnp.asarray, made[i]))
+        first, between = map(jnp.asarray, made[i])
+        alone = orders.fastest_tours(first, between)
         for one, many in zip(alone, batch, strict=True):
             np.testing.assert_array_equal(one, many[i])
 
