@@ -98,8 +98,10 @@ class Params(base.Params):
     proxy_ends: Any  # bool[] of the levels to sample
 
 
-def _tiles(tiles: Int[Array, "tile 2"]) -> frozenset[tuple[int, int]]:
-    return frozenset((row, column) for row, column in tiles.tolist() if row >= 0)
+def _tiles(tiles: Any) -> frozenset[tuple[int, int]]:
+    """Return the places that are there, of int32[tile, 2] of JAX or numpy."""
+    places = np.asarray(tiles).tolist()
+    return frozenset((row, column) for row, column in places if row >= 0)
 
 
 def _without_proxy(level: Level, params: Params) -> Level:
@@ -268,6 +270,9 @@ class Sokoban(base.Environment):
         self, key: jax.Array, state: State, action: Int[Array, ""], params: Params
     ) -> State:
         del key, params
+        return self._moved(state, action)
+
+    def _moved(self, state: State, action: Int[Array, ""]) -> State:
         walls = state.level.walls
         ahead = state.agent + jnp.array(grid.MOVES)[action]
         beyond = 2 * ahead - state.agent
@@ -291,6 +296,9 @@ class Sokoban(base.Environment):
         return (next_state.reached & ~state.reached).astype(jnp.float32)
 
     def is_terminated(self, state: State, params: Params) -> Bool[Array, ""]:
+        return self._is_over(state)
+
+    def _is_over(self, state: State) -> Bool[Array, ""]:
         return state.reached[0] | (state.reached[1] & state.level.proxy_ends)
 
     # ----------------------------------------------------------------- levels
@@ -475,24 +483,20 @@ class Sokoban(base.Environment):
     ) -> Int[Array, ""]:
         """Return the steps of the replayed plan to its objective, -1 past the limit."""
         guide = self.guide(level, objective)
-        nothing: Any = None
 
-        def unfinished(carry: tuple[State, jax.Array]) -> jax.Array:
-            state, _ = carry
-            over = self.is_terminated(state, nothing) | state.reached[objective]
+        def unfinished(state: State) -> jax.Array:
+            over = self._is_over(state) | state.reached[objective]
             return ~over & (state.time < limit)
 
-        def step(carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            state, _ = carry
-            action = self.guided_action(guide, state)
-            after = self.transition(nothing, state, action, nothing)
-            return dataclasses.replace(after, time=state.time + 1), action
+        def step(state: State) -> State:
+            after = self._moved(state, self.guided_action(guide, state))
+            return dataclasses.replace(after, time=state.time + 1)
 
         state = self.initial_state(level, jnp.int32(-1), jnp.int32(-1))
         # A plan that is not there has nothing to replay.
         late = jnp.where(guide[0][0, 2] >= 0, 0, limit).astype(jnp.int32)
         state = dataclasses.replace(state, time=late)
-        state = jax.lax.while_loop(unfinished, step, (state, jnp.int32(0)))[0]
+        state = jax.lax.while_loop(unfinished, step, state)
         return jnp.where(state.reached[objective], state.time, -1)
 
     @base.compiled("objective")

@@ -102,10 +102,8 @@ class Puzzle:
         for layer in self.layers:
             ends = [ways for (_, boxes), ways in layer.items() if boxes == targets]
             if ends:
-                total, no_base, no_proxy = (
-                    sum(part) for part in zip(*ends, strict=True)
-                )
-                return total, no_base, no_proxy
+                sums = np.array(ends, dtype=object).sum(axis=0)
+                return sums[0], sums[1], sums[2]
         return None
 
     def label(self) -> tuple[int, bool]:
