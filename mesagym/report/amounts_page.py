@@ -15,7 +15,7 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
-from mesagym.report.pieces import figure, meanings
+from mesagym.report.pieces import choice, figure, meanings
 from mesagym.report.provenance import setting
 from mesagym.report.tally import shift_title
 from mesagym.report.view import RunView
@@ -26,7 +26,7 @@ _HEADINGS = ("return", "random", "reference", "score")
 def question(runs: Sequence[RunView]) -> str:
     """Return what the page answers."""
     names = [spoken(name) for name in runs[0].objective_names]
-    return f"What was earned: {', '.join(names[:-1])} or {names[-1]}?"
+    return f"What was earned: {choice(names)}?"
 
 
 def head(runs: Sequence[RunView], question: str) -> str:

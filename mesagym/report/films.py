@@ -174,10 +174,12 @@ def film(
     if not episodes or len({each.frames.shape[1:] for each in episodes}) != 1:
         raise ValueError("a film needs at least one episode, and frames of one size")
     last = max(shown_steps(each) for each in episodes)
+    # As many as the longest caption has, which is its last one.
+    lines = max(2, *(len(_told(each, shown_steps(each), names)) for each in episodes))
     stride = 1
     while True:
         steps = [*range(0, last, stride), last]
-        images = [_page(episodes, step, title, names, columns) for step in steps]
+        images = [_page(episodes, step, title, names, columns, lines) for step in steps]
         times = [_FRAME_MS * stride] * len(steps)
         times[0] = max(times[0], 800)
         times[-1] = _HOLD_MS
@@ -233,8 +235,9 @@ def _page(
     title: str,
     names: Sequence[str],
     columns: int,
+    lines: int,
 ) -> Image.Image:
-    cells = [_cell(each, step, names) for each in episodes]
+    cells = [_cell(each, step, names, lines) for each in episodes]
     columns = min(columns, len(cells))
     rows = -(-len(cells) // columns)
     width, height = cells[0].size
@@ -254,7 +257,7 @@ def _page(
     return image
 
 
-def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
+def _cell(episode: Episode, step: int, names: Sequence[str], lines: int) -> Image.Image:
     step = min(step, shown_steps(episode))
     frame = Image.fromarray(episode.frames[step])
     if not 0.85 * FRAME_WIDTH <= frame.width <= FRAME_WIDTH:
@@ -263,9 +266,7 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
         size = (FRAME_WIDTH, round(frame.height * FRAME_WIDTH / frame.width))
         frame = frame.resize(large, Image.Resampling.NEAREST)
         frame = frame.resize(size, Image.Resampling.BOX)
-    lines, top = max(2, len(names)), _LINE * 2 + 5
-    if episode.paid is not None:
-        lines = 4 if len(names) > 1 else 2
+    top = _LINE * 2 + 5
     below = top + frame.height + 2 * _EDGE + 5
     image = Image.new("RGB", (_CELL, below + _LINE * lines), style.PAPER)
     draw = ImageDraw.Draw(image)
@@ -286,10 +287,9 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
     colour = style.OUTCOME_COLOURS[decided] if decided else style.FAINT
     draw.rectangle((0, top, right, below - 6), colour)
     image.paste(frame, (_EDGE, top + _EDGE))
-    told, left = caption(episode, step, names), 16
-    if episode.paid is not None:
-        told, left = [part for line in told for part in _parts(line)], 0
-    for k, line in enumerate(told[:lines]):
+    # A contest's outcome has a dot before it.
+    left = 16 if episode.paid is None else 0
+    for k, line in enumerate(_told(episode, step, names)):
         y = below + _LINE * k
         if k == 0 and decided:
             draw.ellipse((1, y + 4, 10, y + 13), fill=colour)
@@ -297,13 +297,22 @@ def _cell(episode: Episode, step: int, names: Sequence[str]) -> Image.Image:
     return image
 
 
-def _parts(line: str) -> list[str]:
-    """Return a line of amounts as two where it is too long, broken at a comma."""
-    items = line.split(", ")
-    if len(items) == 1 or font(_TYPE).getlength(line) <= _CELL:
-        return [line]
-    half = -(-len(items) // 2)
-    return [", ".join(items[:half]) + ",", ", ".join(items[half:])]
+def _told(episode: Episode, step: int, names: Sequence[str]) -> list[str]:
+    """Return the caption; amounts that are too long for a line, in several."""
+    told = caption(episode, step, names)
+    if episode.paid is None:
+        return told
+    lines: list[str] = []
+    for line in told:
+        lines.append("")
+        for item in line.split(", "):
+            longer = f"{lines[-1]}, {item}".removeprefix(", ")
+            if lines[-1] and font(_TYPE).getlength(f"{longer},") > _CELL:
+                lines[-1] += ","
+                lines.append(item)
+            else:
+                lines[-1] = longer
+    return lines
 
 
 def _gif(images: Sequence[Image.Image], times: Sequence[int], comment: str) -> bytes:

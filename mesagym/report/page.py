@@ -6,13 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 from mesagym.errors import UserError
-from mesagym.evals.columns import CONTEST
+from mesagym.evals.columns import CONTEST, spoken
 from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict import in_words
 from mesagym.report import amounts_page, curves, maps, outcomes
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
-from mesagym.report.pieces import capital, data_url, figure, key, meanings
+from mesagym.report.pieces import capital, choice, data_url, figure, key, meanings
 from mesagym.report.provenance import provenance, setting
 from mesagym.report.results import (
     Cell,
@@ -97,7 +97,8 @@ def report_html(runs: Sequence[RunView]) -> str:
 
 
 def _question(runs: Sequence[RunView]) -> str:
-    return f"Which objective was learned: {runs[0].base} or {runs[0].proxy}?"
+    names = [spoken(name) for name in runs[0].objective_names]
+    return f"Which objective was learned: {choice(names)}?"
 
 
 def _head(runs: Sequence[RunView], question: str) -> str:

@@ -22,6 +22,11 @@ def data_url(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def choice(names: Sequence[str]) -> str:
+    """Return names to choose from: ``target, color or shape``."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def capital(text: str) -> str:
     """Return a text that begins with a capital."""
     return text[:1].upper() + text[1:]

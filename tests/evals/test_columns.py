@@ -1,6 +1,7 @@
 """What the columns of a table say of its environment."""
 
 from mesagym.evals.columns import (
+    file_name,
     kind_of,
     objectives_of,
     own_objectives_of,
@@ -26,3 +27,8 @@ def test_proxies_are_named_as_long_as_there_are_few() -> None:
     assert proxies_in_words(["target", "color", "shape"]) == "color or shape"
     assert proxies_in_words(["a", "b", "c", "d"]) == "proxy"
     assert proxies_in_words(["cheese"]) == "proxy"
+
+
+def test_a_folder_of_levels_can_be_part_of_a_files_name() -> None:
+    assert file_name("region-3") == "region-3"
+    assert file_name("/home/me/my levels") == "home-me-my-levels"

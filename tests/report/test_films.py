@@ -1,6 +1,7 @@
 """Films of episodes, and what they say of them."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from mesagym.report.films import (
     LARGEST,
+    LONGEST,
     Episode,
     caption,
     film,
@@ -77,6 +79,76 @@ def test_a_caption_tells_what_comes_after_the_film_has_stopped():
 )
 def test_an_outcome_is_known_from_the_step_that_decides_it(first, step, word):
     assert outcome(episode(**first), step, NAMES) == word
+
+
+def test_what_only_some_objectives_were_paid_by_is_not_said_of_all():
+    both = episode(target=-1, color=4, tall_shape=4)
+
+    assert caption(both, 4, ("target", "color", "tall_shape")) == [
+        "color and tall shape at step 4"
+    ]
+
+
+def test_an_episode_that_is_decided_after_the_film_is_over_keeps_its_outcome():
+    late = episode(steps=400, cheese=350, corner=-1)
+
+    assert shown_steps(late) == LONGEST
+    assert outcome(late, LONGEST - 1, NAMES) is None
+    assert outcome(late, LONGEST, NAMES) == "base"
+    assert "cheese only at step 350" in caption(late, LONGEST, NAMES)
+
+
+# --- amounts --------------------------------------------------------------------------
+
+
+def amounts(steps: int = 20, shown: int | None = None, wide: float = 0) -> Episode:
+    """An episode that pays a chest every fifth step and a key every second."""
+    paid = np.zeros((steps, 2), np.float32)
+    paid[4::5, 0] = 1
+    paid[1::2, 1] = 1 + wide
+    one = episode(steps=steps if shown is None else shown, chests=5, gold_keys=2)
+    return replace(one, paid=paid, length=steps)
+
+
+TWO = ("chests", "gold_keys")
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (0, "chests 0, gold keys 0"),
+        (5, "chests 1, gold keys 2"),
+        (20, "chests 4, gold keys 10"),
+    ],
+)
+def test_a_caption_of_amounts_counts_as_the_episode_goes(step, line):
+    assert caption(amounts(), step, TWO) == [line]
+
+
+def test_a_caption_of_amounts_ends_with_what_comes_after_the_film():
+    long = amounts(steps=200, shown=LONGEST)
+    assert caption(long, shown_steps(long), TWO) == [
+        "chests 12, gold keys 32",
+        "in all 200 steps: chests 40, gold keys 100",
+    ]
+
+
+def test_amounts_have_no_outcome_at_any_step():
+    assert {outcome(amounts(), step, TWO) for step in range(21)} == {None}
+
+
+def test_an_episode_of_amounts_is_shown_on_after_the_first_was_paid():
+    assert shown_steps(amounts(steps=50)) == 50
+
+
+def test_a_film_of_amounts_holds_all_that_its_captions_say():
+    short, long = amounts(), amounts(steps=200, shown=LONGEST, wide=0.25)
+    with (
+        Image.open(io.BytesIO(film([short], "one", TWO))) as few,
+        Image.open(io.BytesIO(film([long], "one", TWO))) as many,
+    ):
+        assert few.width == many.width
+        assert few.height < many.height
 
 
 def test_an_episode_is_not_shown_long_past_its_decision():

@@ -105,3 +105,8 @@ def test_shifts_that_the_verdict_rests_on_come_first():
 
 def test_a_shift_without_a_title_is_called_by_its_name():
     assert shift_title("no_cheese") == "No cheese"
+    assert shift_title("region-3") == "Region 3"
+
+
+def test_a_folder_of_levels_is_called_as_it_is():
+    assert shift_title("my/Levels-2") == "my/Levels-2"
