@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Int8, Num
+from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid, sprites
 from mesagym.envs import base
@@ -28,10 +28,15 @@ from mesagym.levels.shift import LARGER, Shift, contest_shifts
 from mesagym.levels.solve import UNREACHABLE
 from mesagym.sprites import Layer
 
-AIR, WALL, CRATE, SAW, PIT, VEIL = range(6)
-"""What a tile is; a veil looks like a wall and stops nobody."""
+_CHANNELS = ("walls", "agent", "coin", "crates", "saws", "pits", "rising")
 
-_LETTERS = ".#XS~%"
+AIR, WALL, CRATE, SAW, PIT, VEIL = 0, 1 << 0, 1 << 3, 1 << 4, 1 << 5, 1 << 0 | 1 << 7
+"""What a tile is: a bit for each channel that shows it, so that one operation a tile
+finds them all. A veil looks like a wall and stops nobody."""
+
+_AGENT, _COIN, _RISING = 1 << 1, 1 << 2, 1 << 6
+
+_LETTERS = {".": AIR, "#": WALL, "X": CRATE, "S": SAW, "~": PIT, "%": VEIL}
 
 SECTION = 4
 """Columns of a section, which has one obstacle at most and one height of ground. Its
@@ -46,7 +51,7 @@ end wall."""
 class Level:
     """A course, a start, a coin and an end; without a coin it is at (-1, -1)."""
 
-    tiles: Any  # int8[height, width] AIR, WALL, CRATE, SAW, PIT or VEIL
+    tiles: Any  # uint8[height, width] AIR, WALL, CRATE, SAW, PIT or VEIL
     agent: Any  # int32[2] start, (row, column)
     coin: Any  # int32[2] (row, column)
     end: Any  # int32[2] foot of the end wall; beyond its column is beyond the end
@@ -192,7 +197,7 @@ class CoinRun(base.Environment):
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        return ("walls", "agent", "coin", "crates", "saws", "pits", "rising")
+        return _CHANNELS
 
     @property
     def _end(self) -> int:
@@ -304,7 +309,7 @@ class CoinRun(base.Environment):
 
     def _draw_course(
         self, key: jax.Array, params: Params
-    ) -> tuple[Int[Array, " width"], Int8[Array, "height width"]]:
+    ) -> tuple[Int[Array, " width"], UInt8[Array, "height width"]]:
         """Return the rows of ground in each column, and the tiles."""
         height, width, end = self.height, self.width, self._end
         last = end - LAST
@@ -341,7 +346,7 @@ class CoinRun(base.Environment):
             tiles = jnp.where((columns == end + 1) & (above >= 0), wall, tiles)
         border = np.ones(self.size, dtype=bool)
         border[1:-1, 1:-1] = False
-        return ground, jnp.where(border, WALL, tiles).astype(jnp.int8)
+        return ground, jnp.where(border, WALL, tiles).astype(jnp.uint8)
 
     def _draw_coin(
         self,
@@ -393,9 +398,9 @@ class CoinRun(base.Environment):
         height, width, tiles = self.height, self.width, level.tiles
         chance = jax.random.uniform(key, (4,))
         which = (chance[3] * 4).astype(jnp.int32)
-        toggled = jnp.where(which == 0, CRATE, SAW).astype(jnp.int8)
+        toggled = jnp.where(which == 0, CRATE, SAW).astype(jnp.uint8)
         tile = grid.random_tile(chance[0], (tiles == AIR) | (tiles == toggled))
-        toggled = jnp.where(tiles == toggled, jnp.int8(AIR), toggled)
+        toggled = jnp.where(tiles == toggled, jnp.uint8(AIR), toggled)
 
         column = 2 + (chance[0] * (level.end[1] - 2)).astype(jnp.int32)
         ground = (chance[1] * (self._highest + 1)).astype(jnp.int32)
@@ -406,7 +411,7 @@ class CoinRun(base.Environment):
         inner = (jnp.arange(width) == column) & (rows > 0) & (rows < height - 1)
 
         edited = jnp.where(grid.at(tile, height, width), toggled, tiles)
-        dug = jnp.where(inner, dug, tiles).astype(jnp.int8)
+        dug = jnp.where(inner, dug, tiles).astype(jnp.uint8)
         edited = jnp.where(which == 2, dug, edited)
         coin = self._draw_coin(
             chance[:2], self._home(level), level, params.coin_zone, alpha
@@ -495,10 +500,10 @@ class CoinRun(base.Environment):
                 f"level: {drawing.place(*agent)}: the agent is not left of the right "
                 f"end at {drawing.place(*end)}; move one of them"
             )
-        codes = {letter: code for code, letter in enumerate(_LETTERS)}
-        tiles = [[codes.get(letter, AIR) for letter in row] for row in drawing.letters]
+        letters = drawing.letters.tolist()
+        tiles = [[_LETTERS.get(letter, AIR) for letter in row] for row in letters]
         level = Level(
-            jnp.array(tiles, jnp.int8),
+            jnp.array(tiles, jnp.uint8),
             jnp.array(agent, jnp.int32),
             jnp.array(coin, jnp.int32),
             jnp.array(end, jnp.int32),
@@ -512,7 +517,9 @@ class CoinRun(base.Environment):
         return level
 
     def show(self, level: Level) -> str:
-        letters = np.array(list(_LETTERS))[np.asarray(level.tiles)]
+        of_tile = {tile: letter for letter, tile in _LETTERS.items()}
+        tiles = np.asarray(level.tiles).tolist()
+        letters = np.array([[of_tile[tile] for tile in row] for row in tiles])
         end, coin = np.asarray(level.end), np.asarray(level.coin)
         letters[end[0], end[1]] = "e"
         if coin[0] >= 0:
@@ -526,18 +533,43 @@ class CoinRun(base.Environment):
     def channels(
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
-        level, size = state.level, (self.height, self.width)
-        tiles, agent = level.tiles, grid.at(state.agent, *size)
-        seen = [
-            (tiles == WALL) | (tiles == VEIL),
-            agent,
-            grid.at(level.coin, *size),
-            tiles == CRATE,
-            tiles == SAW,
-            tiles == PIT,
-            agent & state.rises,
-        ]
-        return jnp.stack(seen, axis=-1)
+        rows, columns = jnp.arange(self.height), jnp.arange(self.width)
+        return self._seen(state, state.level.tiles, rows, columns)
+
+    def observe(
+        self, key: jax.Array, state: State, action: Any, params: Params
+    ) -> Bool[Array, "rows columns channel"] | UInt8[Array, "rows columns 3"]:
+        if self.pixels or self.crop_radius is None:
+            return super().observe(key, state, action, params)
+        # Cut out before it is spread over channels, columns first: rows are few.
+        radius, tiles = self.crop_radius, state.level.tiles
+        side, wall = 2 * radius + 1, jnp.uint8(WALL)
+        for axis, middle in ((1, state.agent[1]), (0, state.agent[0])):
+            margin = [(0, 0), (0, 0)]
+            margin[axis] = (radius, radius)
+            tiles = jnp.pad(tiles, margin, constant_values=wall)
+            tiles = jax.lax.dynamic_slice_in_dim(tiles, middle, side, axis)
+        rows, columns = state.agent[:, None] + jnp.arange(-radius, radius + 1)
+        return self._seen(state, tiles, rows, columns)
+
+    def _seen(
+        self,
+        state: State,
+        tiles: UInt8[Array, "row column"],
+        rows: Int[Array, " row"],
+        columns: Int[Array, " column"],
+    ) -> Bool[Array, "row column channel"]:
+        """Return the channels of some tiles, given where they are."""
+        agent, coin = state.agent, state.level.coin
+        agent = (rows == agent[0])[:, None] & (columns == agent[1])
+        # Without a coin it is at -1, which a window may show beyond the border.
+        coin = (rows == coin[0])[:, None] & (columns == coin[1]) & (coin[0] >= 0)
+        body = jnp.where(state.rises, _AGENT | _RISING, _AGENT).astype(jnp.uint8)
+        seen = tiles | jnp.where(agent, body, 0) | coin.astype(jnp.uint8) * _COIN
+        # Else XLA cuts out each channel of a window anew.
+        seen = jax.lax.optimization_barrier(seen)
+        bits = [1 << channel for channel in range(len(_CHANNELS))]
+        return jnp.stack([(seen & jnp.uint8(bit)) > 0 for bit in bits], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid, sprites
 from mesagym.envs import base
@@ -526,19 +526,39 @@ class FollowMe(base.Environment):
     def channels(
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
+        rows, columns = jnp.arange(self.height), jnp.arange(self.width)
+        return self._seen(state, state.level.walls, rows, columns)
+
+    def observe(
+        self, key: jax.Array, state: State, action: Any, params: Params
+    ) -> Bool[Array, "rows columns channel"] | UInt8[Array, "rows columns 3"]:
+        if self.pixels or self.crop_radius is None:
+            return super().observe(key, state, action, params)
+        # Only the walls are cut out. Beyond the border is more of it.
+        around = jnp.arange(-self.crop_radius, self.crop_radius + 1)
+        rows, columns = state.agent[:, None] + around
+        row, column = rows.clip(0, self.height - 1), columns.clip(0, self.width - 1)
+        return self._seen(state, state.level.walls[row[:, None], column], rows, columns)
+
+    def _seen(
+        self,
+        state: State,
+        walls: Bool[Array, "row column"],
+        rows: Int[Array, " row"],
+        columns: Int[Array, " column"],
+    ) -> Bool[Array, "row column 4"]:
+        """Return the channels of some tiles, given where they are."""
         # A bit for each thing, in its row and in its column: one operation a tile
         # finds where both are set, however many things there are.
         things = jnp.stack([state.agent, state.leader])
         things = jnp.concatenate([things, state.level.beacons])
         bits = (1 << jnp.arange(len(things))).astype(jnp.uint16)[:, None]
-        rows, columns = things.T[..., None]
-        rows = jnp.where(rows == jnp.arange(self.height), bits, 0)
-        columns = jnp.where(columns == jnp.arange(self.width), bits, 0)
-        at = rows.sum(axis=0, dtype=jnp.uint16)[:, None] & columns.sum(
-            axis=0, dtype=jnp.uint16
-        )
-        seen = [state.level.walls, (at & 1) > 0, (at & 2) > 0, at > 3]
-        return jnp.stack(seen, axis=-1)
+        # What is not there is at -1, which a window may show beyond the border.
+        bits = jnp.where(things[:, :1] >= 0, bits, 0)
+        in_row = jnp.where(things[:, :1] == rows, bits, 0).sum(0, dtype=jnp.uint16)
+        in_column = jnp.where(things[:, 1:] == columns, bits, 0)
+        at = in_row[:, None] & in_column.sum(0, dtype=jnp.uint16)
+        return jnp.stack([walls, (at & 1) > 0, (at & 2) > 0, at > 3], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)
