@@ -112,7 +112,8 @@ class LavaLand(base.Environment):
     of lava; on a distinguishing level none is, though a longer path is, by 2 steps
     at least, as paths between two tiles of a grid are all even or all odd. No
     path serves both objectives there, so distinguishing levels are clean. Where one
-    path alone leads anywhere, in the layout `tree`, no level is distinguishing.
+    path alone leads anywhere, in the layouts `tree` and `procgen`, no level is
+    distinguishing.
 
     Published split: the defaults, as in the paper: no lava in training.
 

@@ -325,7 +325,8 @@ def check_sampled(layout: str, size: int, first: int) -> None:
         seen |= set(check_batch(drawn, first).tolist())
         assert (drawn[2].steps[:, 0] > 0).all()
         assert drawn[3].all()
-    assert seen == ({0, 2} if layout == "tree" else {0, 1, 2})
+    # Where one way alone leads anywhere, it passes the cheese or does not.
+    assert seen == ({0, 2} if layout in ("tree", "procgen") else {0, 1, 2})
 
 
 @pytest.mark.parametrize("layout", ["blocks", "tree"])

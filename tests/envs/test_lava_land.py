@@ -353,8 +353,8 @@ def test_2000_sampled_levels_of_every_layout_are_as_plain_searches_say(
     layout: str, lava_layout: str
 ):
     env = LavaLand(size=13, layout=layout, lava_layout=lava_layout)
-    # In a tree, the one way without lava is the one way there is.
-    labels = {0} if layout == "tree" else {0, 1, 2}
+    # Where one way alone leads anywhere, a way without lava is the one there is.
+    labels = {0} if layout in ("tree", "procgen") else {0, 1, 2}
     check_sampled(judge(env, 2000), 2000, labels)
 
 
