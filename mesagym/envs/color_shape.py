@@ -480,27 +480,25 @@ class ColorShape(base.Environment):
 
     # ----------------------------------------------------------------- seeing
 
-    def _features(
-        self, level: Level
-    ) -> tuple[Bool[Array, "color height width"], Bool[Array, "shape height width"]]:
-        """Return the tiles of each colour, and of each shape."""
-        objects = jnp.stack([self._object(level, i) for i in range(3)])
-
-        def tiles(features: jax.Array, count: int) -> jax.Array:
-            has = features == jnp.arange(count)[:, None]
-            return (has[:, :, None, None] & objects).any(axis=1)
-
-        return (
-            tiles(level.colors[np.array([0, 0, 1])], self.num_colors),
-            tiles(level.shapes[np.array([0, 1, 0])], self.num_shapes),
-        )
-
     def channels(
-        self, state: State, params: Params
+        self, state: State, params: Params | None
     ) -> Bool[Array, "height width channel"]:
-        plain = jnp.stack([state.level.walls, self._at(state.agent)])
-        both = jnp.concatenate([plain, *self._features(state.level)])
-        return jnp.moveaxis(both, 0, -1)
+        # A word for each tile, a bit for each channel: many channels from few masks.
+        level = state.level
+        tiles = jnp.arange(self.height * self.width)
+        colors = 2 + level.colors[np.array([0, 0, 1])]
+        shapes = 2 + self.num_colors + level.shapes[np.array([0, 1, 0])]
+        seen = ((1 << colors) | (1 << shapes)).astype(jnp.uint16)
+        words = level.walls.ravel().astype(jnp.uint16)
+        for (row, column), bits in [
+            (state.agent, jnp.uint16(2)),
+            *zip(level.places, seen, strict=True),
+        ]:
+            here = tiles == row * self.width + column
+            words |= jnp.where(here, bits, jnp.uint16(0))
+        bit = jnp.arange(len(self.channel_names), dtype=jnp.uint16)
+        found = (words[:, None] >> bit) & 1 == 1
+        return found.reshape(self.height, self.width, -1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         return [
@@ -514,7 +512,8 @@ class ColorShape(base.Environment):
 
     def _glyphs(self, state: State) -> list[tuple[str, str, jax.Array]]:
         """Return the tiles of each colour in each shape."""
-        colors, shapes = self._features(state.level)
+        seen = jnp.moveaxis(self.channels(state, None), -1, 0)[2:]
+        colors, shapes = seen[: self.num_colors], seen[self.num_colors :]
         return [
             (color, shape, colors[i] & shapes[j])
             for i, color in enumerate(self.color_names)
