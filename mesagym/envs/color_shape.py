@@ -113,7 +113,7 @@ class ColorShape(base.Environment):
     pays all three. So whoever wants a feature is told apart from who wants the target
     wherever the level can tell, and credited where it cannot.
 
-    Termination: on reaching any object, as in the paper. Truncation after
+    Termination: on reaching any object, whichever. Truncation after
     ``max_steps_in_episode`` steps, 128 unless set.
 
     State: agent's position, which objects were reached, time, the level and where it
