@@ -8,6 +8,7 @@ for every state of every level alike.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,10 @@ from mesagym.levels.solve import UNREACHABLE, Ways
 LARGEST_SET = 2**15
 """Words of the largest set of states that is searched, 128 KiB a level. One box fits
 a 34×34 grid, two 11×11, three 7×7."""
+
+
+LANES = 64
+"""Levels that are searched at once."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +223,36 @@ def _slid(places: jax.Array, axis: int, offset: int, slots: int, tiles: int):
     return jnp.pad(jax.lax.slice_in_dim(places, *kept, axis=axis), padding)
 
 
+def _over_parts(search: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `over_lanes` of a search, a part of the lanes at a time.
+
+    A search goes on until the last of its lanes is through, and so ends sooner in most
+    parts; and sets of so many lanes stay in a cache. At 13x13 this is worth a factor
+    of 2 on a CPU.
+    """
+
+    def parted(*arrays: jax.Array) -> Any:
+        lanes = arrays[0].shape[-1]
+        parts = -(-lanes // LANES)
+        if parts == 1:
+            return search(*arrays)
+
+        def part(array: jax.Array) -> jax.Array:
+            padding = [(0, 0)] * (array.ndim - 1) + [(0, parts * LANES - lanes)]
+            padded = jnp.pad(array, padding, mode="edge")
+            padded = padded.reshape(*array.shape[:-1], parts, LANES)
+            return jnp.moveaxis(padded, -2, 0)
+
+        def whole(array: jax.Array) -> jax.Array:
+            array = jnp.moveaxis(array, 0, -2)
+            return array.reshape(*array.shape[:-2], -1)[..., :lanes]
+
+        found = jax.lax.map(lambda some: search(*some), tuple(map(part, arrays)))
+        return jax.tree.map(whole, found)
+
+    return over_lanes(parted)
+
+
 def _any(states: jax.Array) -> jax.Array:
     """Return a word for each lane that is 0 where its set is empty."""
     return bitgrid.any_of(states.reshape(1, -1, states.shape[-1]))
@@ -267,7 +302,7 @@ def steps_to(
         carry = (jnp.int32(0), unseen & ~start, start, found)
         return jax.lax.while_loop(unfinished, grow, carry)[3]
 
-    return over_lanes(search)(~walls, agent, boxes, targets, ends)
+    return _over_parts(search)(~walls, agent, boxes, targets, ends)
 
 
 def best_actions(
@@ -308,7 +343,7 @@ def best_actions(
         carry = (unseen & ~start, start, none, none)
         return jnp.stack(jax.lax.while_loop(unfinished, grow, carry)[2:])
 
-    return over_lanes(search)(~walls, targets, ends)
+    return _over_parts(search)(~walls, targets, ends)
 
 
 def action_at(
@@ -352,55 +387,61 @@ def push_ways(
     def search(floor: Any, agent: Any, boxes: Any, first: Any, second: Any) -> Any:
         states = _States(board, floor)
         at_first, at_second = states.solved(first), states.solved(second)
+        # Only what is met first can lie on a way to the other: `near`, and `far`.
+        # Both are met at once where all targets are of both kinds.
 
-        def look(step: jax.Array, fronts: tuple[Any, ...], seen: tuple[Any, ...]):
-            by_first, not_first, by_second = fronts
-            steps_first, steps_second, ends_by_first, ends_not, ends_by_second = seen
-            ends_second = _any((by_first | not_first) & at_second) != 0
-            ends_first = _any((by_first | not_first) & at_first) != 0
-            new_first = ends_first & (steps_first == UNREACHABLE)
-            new_second = ends_second & (steps_second == UNREACHABLE)
-            return (
-                jnp.where(new_first, step, steps_first),
-                jnp.where(new_second, step, steps_second),
-                ends_by_first | new_second & (_any(by_first & at_second) != 0),
-                ends_not | new_second & (_any(not_first & at_second) != 0),
-                ends_by_second | new_first & (_any(by_second & at_first) != 0),
+        def look(step: jax.Array, fronts: tuple[Any, Any], seen: tuple[Any, ...]):
+            """Note what the fronts meet, and part them once the nearer is known."""
+            by_near, not_near = fronts
+            to_first, to_second, by, not_by = seen
+            front = by_near | not_near
+            new_first = (_any(front & at_first) != 0) & (to_first == UNREACHABLE)
+            new_second = (_any(front & at_second) != 0) & (to_second == UNREACHABLE)
+            to_first = jnp.where(new_first, step, to_first)
+            to_second = jnp.where(new_second, step, to_second)
+            # The first is the nearer of two that are met at once.
+            near = jnp.where(to_first <= to_second, at_first, at_second)
+            near = jnp.where(to_first + to_second < 2 * UNREACHABLE, near, 0)
+            far = jnp.where(to_first <= to_second, at_second, at_first)
+            by_near, not_near = by_near | (front & near), not_near & ~near
+            through = (new_first | new_second) & (
+                jnp.maximum(to_first, to_second) < UNREACHABLE
             )
+            by |= through & (_any(by_near & far) != 0)
+            not_by |= through & (_any(not_near & far) != 0)
+            return (by_near, not_near), (to_first, to_second, by, not_by)
 
         def unfinished(carry: tuple[Any, ...]) -> jax.Array:
-            _, _, (by_first, not_first, _), _ = carry
-            return (_any(by_first | not_first) != 0).any()
+            _, _, (by_near, not_near), _ = carry
+            return (_any(by_near | not_near) != 0).any()
 
         def grow(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-            step, unseen, (by_first, not_first, by_second), seen = carry
+            step, unseen, fronts, seen = carry
             missing = jnp.maximum(seen[0], seen[1]) == UNREACHABLE
             unseen = jnp.where(missing, unseen, 0)
-            # Spread all three at once, and only once: XLA would repeat it for each use.
-            stacked = jnp.concatenate([by_first, not_first, by_second], axis=-1)
+            # Spread both at once, and only once: XLA would repeat it for each use.
+            stacked = jnp.concatenate(fronts, axis=-1)
             spread = jax.lax.optimization_barrier(states.spread(stacked))
-            by_first, not_first, by_second = jnp.split(spread, 3, axis=-1)
-            by_first, not_first = by_first & unseen, not_first & unseen
-            front = by_first | not_first
-            by_second = by_second & front
-            fronts = (
-                by_first | (front & at_first),
-                not_first & ~at_first,
-                by_second | (front & at_second),
-            )
+            by_near, not_near = jnp.split(spread, 2, axis=-1)
             step = step + 1
-            return step, unseen & ~front, fronts, look(step, fronts, seen)
+            fronts, seen = look(step, (by_near & unseen, not_near & unseen), seen)
+            return step, unseen & ~(fronts[0] | fronts[1]), fronts, seen
 
         start = states.one(agent, boxes)
-        fronts = (start & at_first, start & ~at_first, start & at_second)
         never = jnp.full(floor.shape[-1], UNREACHABLE, jnp.int32)
         no = jnp.zeros(floor.shape[-1], dtype=bool)
         step = jnp.int32(0)
-        seen = look(step, fronts, (never, never, no, no, no))
+        fronts, seen = look(
+            step, (jnp.zeros_like(start), start), (never, never, no, no)
+        )
         carry = (step, states.valid & ~start, fronts, seen)
-        seen = jax.lax.while_loop(unfinished, grow, carry)[3]
-        to_first, to_second, by_first, not_first, by_second = seen
-        all_by_first = (to_second < UNREACHABLE) & ~not_first
+        to_first, to_second, by, not_by = jax.lax.while_loop(unfinished, grow, carry)[3]
+        both = jnp.maximum(to_first, to_second) < UNREACHABLE
+        first_is_near = to_first <= to_second
+        by_first = first_is_near & by
+        by_second = (to_second <= to_first) & by
+        # What is met second, or never, lies on no way to the other.
+        all_by_first = both & first_is_near & ~not_by
         return to_first, to_second, all_by_first, by_first, by_second
 
-    return Ways(*over_lanes(search)(~walls, agent, boxes, first, second))
+    return Ways(*_over_parts(search)(~walls, agent, boxes, first, second))

@@ -21,7 +21,7 @@ from mesagym.levels.solve import UNREACHABLE
 from tests import reference
 from tests.levels.pushing import NEVER, Puzzle, step, tiles
 
-N = 48
+N = 72  # more than one part of lanes, the last not full
 
 
 class Boards:
