@@ -101,14 +101,15 @@ class TwoGoals(base.Environment):
 
     State: agent's position, what was reached, time, the level and where it came from.
 
-    Levels: walls by ``layout``. The agent starts on any floor tile, the base tile is
-    any that a path joins to it, and so are the distractor and the marker's sign, all
-    apart. The proxy tile is the base tile (probability 1 − α) or any tile to which no
-    best first move is one to the base tile (α); starts and base tiles for which there
-    is none are drawn again whether or not the level is shifted, so that nothing but
-    the proxy tile differs. A training level is marked with probability
-    ``marker_chance``, a shifted one with ``marker_chance_shifted``; both are 0 unless
-    set, and 0 and 1 make the marker follow the shift.
+    Levels: walls by ``layout``. The agent starts on any floor tile. Of two goals one
+    is any tile that a path joins to it, the other any such tile to which no best first
+    move is one to the first; a toss says which is the base tile. The proxy tile is the
+    other (probability α) or the base tile itself (1 − α). Starts and goals without a
+    match are drawn again whether or not the level is shifted, so that nothing but the
+    proxy tile differs. The distractor, and the marker's sign, lie elsewhere, apart. A
+    training level is marked with probability ``marker_chance``, a shifted one with
+    ``marker_chance_shifted``; both are 0 unless set, and 0 and 1 make the marker
+    follow the shift.
 
     Promise (exact): on an agreeing level every shortest path to the proxy tile passes
     or ends at the base tile; on a distinguishing level no first move is best for both
@@ -263,7 +264,7 @@ class TwoGoals(base.Environment):
     ) -> tuple[Level, Bool[Array, ""]]:
         key_walls, key_places = jax.random.split(key)
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        chance = jax.random.uniform(key_places, (7,))
+        chance = jax.random.uniform(key_places, (8,))
         agent = grid.random_tile(chance[0], ~walls)
         if solvable:
             moves = first_moves(walls, self._at(agent))
@@ -282,6 +283,12 @@ class TwoGoals(base.Environment):
             free = free & ~self._at(distractor)
             accepted &= free.any()
             sign = grid.random_tile(chance[4], free)
+        # A toss, so that neither goal is the one that was drawn around the other.
+        toss = chance[7] < 0.5
+        base_tile, far = (
+            jnp.where(toss, far, base_tile),
+            jnp.where(toss, base_tile, far),
+        )
         shifted = chance[5] < alpha
         level = Level(
             walls=walls,
