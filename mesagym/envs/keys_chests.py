@@ -413,8 +413,8 @@ class KeysChests(base.Environment):
         near = free & (each >= by_key) & (each < by_key + by_chest)
         chests = jnp.where(chests < 0, near.sum(), chests)
         ghosts = jnp.where(params.num_ghosts < 0, chests, params.num_ghosts)
-        key, both = _first(rows[0, 2:], free, self._most, keys, keys + chests)
-        (ghost,) = _first(rows[1, 2:], free & ~key, self.max_chests, ghosts)
+        key, both = _first(rows[0, 2:], free, keys, keys + chests)
+        (ghost,) = _first(rows[1, 2:], free & ~key, ghosts)
         tiles = walls * WALL | key * KEY | (both & ~key) * CHEST | ghost * GHOST
         room = free.sum() - keys
         fits = (keys >= 1) & (keys <= self.max_keys)
@@ -422,11 +422,6 @@ class KeysChests(base.Environment):
         counts = (keys.astype(jnp.int32), chests.astype(jnp.int32))
         level = Level(tiles.astype(jnp.uint8), agent, *counts)
         return level, fits & (ghosts <= room)
-
-    @property
-    def _most(self) -> int:
-        """Keys and chests together, at most."""
-        return min(self.max_keys + self.max_chests, self.height * self.width)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
@@ -730,7 +725,6 @@ def _chance(bits: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _first(
     bits: UInt32[Array, " tile"],
     mask: Bool[Array, "height width"],
-    most: int,
     *counts: Int[Array, ""],
 ) -> list[Bool[Array, "height width"]]:
     """Return the first tiles of a mask in a random order, for each of some counts.
@@ -738,12 +732,19 @@ def _first(
     Args:
         bits: one random word for each tile.
         mask: the tiles to choose from.
-        most: no count is above.
         *counts: how many, at least 1.
     """
     # Mask, 19 random bits, and the tile itself against ties.
     rank = (bits >> 13 << 12) | jnp.arange(mask.size, dtype=jnp.uint32)
     rank |= mask.ravel().astype(jnp.uint32) << 31
-    highest = jax.lax.top_k(rank, most)[0]
-    chosen = [mask.ravel() & (rank >= highest[n - 1]) & (n > 0) for n in counts]
-    return [tiles.reshape(mask.shape) for tiles in chosen]
+
+    def chosen(n: Int[Array, ""]) -> Bool[Array, "height width"]:
+        # The n-th highest rank, bit by bit: a tenth of what sorting costs.
+        def add_bit(i: Int[Array, ""], found: jax.Array) -> jax.Array:
+            higher = found | (jnp.uint32(1 << 31) >> i.astype(jnp.uint32))
+            return jnp.where((rank >= higher).sum() >= n, higher, found)
+
+        least = jax.lax.fori_loop(0, 32, add_bit, jnp.uint32(0))
+        return mask & (rank >= least).reshape(mask.shape) & (n > 0)
+
+    return [chosen(n) for n in counts]
