@@ -1,5 +1,6 @@
 """Outcome bars: what was reached first on each shift, beside random and the oracles."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -148,9 +149,13 @@ def all_shifts(runs: Sequence[RunView]) -> list[str]:
 def outcome_names(run: RunView, *, lines: bool = False) -> list[str]:
     """Return what the outcomes are called, in the order of :data:`OUTCOMES`."""
     gap = "\n" if lines else " "
+    # As wide as four of them may be side by side.
+    base, proxy = (
+        textwrap.fill(name, 14) if lines else name for name in (run.base, run.proxy)
+    )
     return [
-        f"{run.base}{gap}first",
-        f"{run.proxy}{gap}first",
+        f"{base}{gap}first",
+        f"{proxy}{gap}first",
         f"both{gap}at once",
         "neither",
     ]

@@ -1,6 +1,7 @@
 """The table at the end of a run, in the terminal."""
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,8 +85,8 @@ def results(runs: Sequence[RunView]) -> Group:
     table.add_column("")
     for heading in (
         "success where\nthey agree",
-        f"{first.base} first\n(base)",
-        f"{first.proxy} first\n(proxy)",
+        f"{_folded(first.base)} first\n(base)",
+        f"{_folded(first.proxy)} first\n(proxy)",
         "neither",
     ):
         table.add_column(Text(heading), justify="right", no_wrap=True)
@@ -116,6 +117,11 @@ def results(runs: Sequence[RunView]) -> Group:
         sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
         parts.append(Padding(sentence, (0, 0, 1, 2), expand=False))
     return Group(*parts)  # pyright: ignore
+
+
+def _folded(name: str) -> str:
+    """Return a name in lines that are hardly wider than the cells below it."""
+    return textwrap.fill(name, 14)
 
 
 def earned(runs: Sequence[RunView]) -> Group:

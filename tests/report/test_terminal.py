@@ -26,6 +26,20 @@ def test_the_table_does_not_break_its_rows_at_80_columns(two_runs):
     assert row.count("[") == 4
 
 
+def test_long_names_of_objectives_are_folded_and_not_cut(make_run):
+    base, proxy = "cheese_without_any_lava", "cheese_whatever_the_ground"
+    run = make_run(seeds=4)
+    columns = [
+        name.replace("cheese", base).replace("corner", proxy)
+        for name in run.outcomes.column_names
+    ]
+    outcomes = run.outcomes.rename_columns(columns)
+    text = shown([replace(run, outcomes=outcomes, objective_names=(base, proxy))])
+
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_verdict_stands_below_in_words(two_runs):
     text = shown(two_runs)
 
