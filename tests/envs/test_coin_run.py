@@ -1,11 +1,11 @@
 """The rules of CoinRun-v0, each on a level drawn by hand, and its levels and solver."""
 
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -174,7 +174,7 @@ def test_only_the_tile_on_which_a_step_ends_is_touched():
 def test_a_deadly_step_reaches_nothing():
     text = FLAT.replace("@.....c", "@*....e")
     level = ENV.parse(text)
-    level = level.replace(coin=jnp.array([5, 3]), tiles=level.tiles.at[5, 3].set(SAW))
+    level = replace(level, tiles=level.tiles.at[5, 3].set(SAW))
     params = ENV.params_with()
     _, state = ENV.reset_to_level(jax.random.key(0), level, params)
     _, state, _, over, info = STEP(jax.random.key(0), state, KEYS["R"], params)
@@ -340,7 +340,7 @@ class Course:
     def __init__(self, tiles: np.ndarray, agent: Any, coin: Any, end: Any):
         self.solid = np.isin(tiles, [WALL, 8])
         self.deadly = np.isin(tiles, [SAW, PIT])
-        self.start = (int(agent[0]), int(agent[1]), False)
+        self.start: Body = (int(agent[0]), int(agent[1]), False)
         self.coin = {tuple(coin.tolist())}
         rows, columns = np.nonzero(~self.solid)
         self.end = {
@@ -350,7 +350,7 @@ class Course:
         }
         self.steps: dict[Body, int] = {self.start: 0}
         self.after: dict[Body, set[Body]] = {}
-        queue = deque([self.start])
+        queue: deque[Body] = deque([self.start])
         while queue:
             body = queue.popleft()
             nexts = {plain_step(self.solid, body, action) for action in range(4)}
@@ -369,7 +369,7 @@ class Course:
         least = self.fewest(to)
         counts = []
         for shut in (set(), avoid):
-            ways = {self.start: 1}
+            ways: dict[Body, int] = {self.start: 1}
             for body in sorted(self.steps, key=self.steps.__getitem__):
                 if body[:2] in shut:
                     ways[body] = 0

@@ -43,7 +43,8 @@ def walk(text: str, moves: str, seed: int = 0, **settings: Any) -> Walk:
         assert not terminated
         places = [tuple(np.asarray(x).tolist()) for x in (state.agent, state.leader)]
         steps.append((*places, *info["objectives"].tolist()))
-    return Walk(*map(list, zip(*steps, strict=True)), state)
+    places, leader, in_order, following = map(list, zip(*steps, strict=True))
+    return Walk(places, leader, in_order, following, state)
 
 
 # --------------------------------------------------------------------------- the rules
@@ -113,7 +114,7 @@ def test_the_leader_takes_shortest_paths_in_the_order_that_pays():
 
 def test_an_anti_expert_visits_the_beacons_backwards():
     went = walk("leader_order: 321" + LED, "U" * 10)
-    visits = {(2, 3): 1, (4, 1): 2, (4, 3): 3}
+    visits: dict[tuple[int, ...], int] = {(2, 3): 1, (4, 1): 2, (4, 3): 3}
     order = [visits[place] for place in went.leader if place in visits]
     assert order[:3] == [3, 2, 1]
 
