@@ -68,6 +68,8 @@ class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
     - ``legend``: what each letter of a text stands for;
     - ``shifts``: how its levels are tested. A contest has ``agreeing`` and ``clean``
       first, an allocation ``training`` and ``shifted``;
+    - ``levels_alone``: settings that change what levels are drawn and nothing else, so
+      that a shift of these is stepped by what is compiled for training;
     - ``dynamics_version``: raised when anything that `step` returns changes.
 
     Settings of every environment: ``size``; ``pixels``, what is observed: boolean
@@ -83,6 +85,7 @@ class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
     action_names: ClassVar[tuple[str, ...]]
     legend: ClassVar[dict[str, str]]
     shifts: ClassVar[tuple[Shift, ...]]
+    levels_alone: ClassVar[frozenset[str]] = frozenset({"layout"})
     dynamics_version: ClassVar[int]
 
     size: Any = 13  # int or (height, width), kept as the latter

@@ -378,9 +378,8 @@ class ColorShape(base.Environment):
         start = self._at(level.agent)
         way = jax.vmap(partial(ways, level.walls, start))(first, second)
         here = jnp.where(exist[0], exist[1:], jnp.array([True, False]))
-        in_reach = (way.first_steps[0] < UNREACHABLE) & (
-            ~here | (way.second_steps < UNREACHABLE)
-        ).all()
+        in_reach = jnp.stack([self._in_reach(level, i, objects) for i in range(3)])
+        in_reach = (~exist | in_reach).all()
         distinguishing = in_reach & here.any() & ~(here & way.first_before_some).any()
         clean = distinguishing & ~(here & way.second_before_some).any()
         agreeing = exist[0] & in_reach & (~here | way.first_before_all).all()
@@ -388,6 +387,14 @@ class ColorShape(base.Environment):
         label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
         label = jnp.where(agreeing, AGREEING, label)
         return LevelClass(label.astype(jnp.int8), clean)
+
+    def _in_reach(
+        self, level: Level, i: int, objects: Bool[Array, "3 height width"]
+    ) -> Bool[Array, ""]:
+        """Return whether a way leads to an object past the others, which end it."""
+        others = jnp.delete(objects, i, axis=0, assume_unique_indices=True).any(axis=0)
+        home = reachable(level.walls | others, self._at(level.agent))
+        return (home & objects[i]).any()
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:

@@ -172,12 +172,12 @@ class MonsterWorld(base.Environment):
             "blocks",
             "training's counts in block mazes",
             alpha=0.0,
-            # Monsters find their way in another manner there: growing by nothing
-            # steps these levels in the environment that they are drawn in.
-            static={"layout": "blocks", "grow": 0},
+            static={"layout": "blocks"},
             standard=False,
         ),
     )
+    # Without inner walls monsters find their way by a closed form.
+    levels_alone: ClassVar[frozenset[str]] = frozenset()
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "open"

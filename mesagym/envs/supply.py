@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ def compiled(*static: str) -> Callable[[_Method], _Method]:
 class LevelSource(abc.ABC):
     """Draws, classes, solves, edits, reads and writes the levels of an environment."""
 
-    own_objectives: Any
+    own_objectives: ClassVar[tuple[str, ...]]
     height: Any
     width: Any
     num_objectives: Any

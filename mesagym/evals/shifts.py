@@ -138,10 +138,7 @@ def build_pool(
         classes = jax.jit(jax.vmap(env.classify))(levels)
         return _solved(env, env_params, shift, levels, classes)
     drawn_in = shifted_environment(env, shift)
-    # Another layout changes levels alone: what is compiled for the trained
-    # environment steps them, too.
-    same = shift.static.keys() <= {"layout"}
-    stepped_in = env if same else drawn_in
+    stepped_in = env if shift.static.keys() <= env.levels_alone else drawn_in
     key = jax.random.fold_in(jax.random.key(EVALUATION_STREAM), seed)
     key = jax.random.fold_in(key, zlib.crc32(shift.name.encode()))
     drawn_with = _changed(env_params, shift.drawn_with)

@@ -285,6 +285,10 @@ class Plain:
 
     def label(self) -> tuple[int, bool]:
         here = [name for name, tile in self.objects.items() if tile is not None]
+        # The other objects end the episode, so a way past them must lead to each.
+        steps = dict(zip(self.objects, self.steps(), strict=True))
+        if any(steps[name] < 0 for name in here):
+            return AMBIGUOUS, False
         if here == ["color", "shape"]:
             clean = self.relation("color", "shape")[1]
             return (DISTINGUISHING if clean else AMBIGUOUS), clean
@@ -374,7 +378,7 @@ def test_training_levels_have_the_target_alone_and_agree(drawn: Drawn):
 def test_shifted_levels_can_be_solved_around_the_look_alikes(drawn: Drawn):
     label, clean, steps = drawn.facts["shifted"]
     assert (steps[:, 0] >= 1).all()
-    assert (label == DISTINGUISHING).mean() > 0.3
+    assert (label == DISTINGUISHING).mean() > 0.15
     assert 0 < clean.sum() <= (label == DISTINGUISHING).sum()
 
 
