@@ -355,10 +355,13 @@ class MonsterWorld(base.Environment):
             tile = grid.random_tile(chance[0], home)
             home = reachable(walls, grid.at(tile, self.height, self.width))
         places = grid.random_tiles(bits[:tiles], home, 1 + sum(self._maxima))
+        # Room for the monsters is asked of levels without any, too: were they refused
+        # less often, more than α would be shifted.
+        wanted = self._slots(params.num_apples, params.num_shields, params.num_monsters)
+        accepted = (places[:, 0] >= 0).all(where=wanted)
         monsters = jnp.where(chance[1] < alpha, 0, params.num_monsters)
-        wanted = self._slots(params.num_apples, params.num_shields, monsters)
-        drawn = self._level(walls, jnp.where(wanted[:, None], places, -1))
-        return drawn, (places[:, 0] >= 0).all(where=wanted)
+        kept = self._slots(params.num_apples, params.num_shields, monsters)
+        return self._level(walls, jnp.where(kept[:, None], places, -1)), accepted
 
     def _slots(
         self,

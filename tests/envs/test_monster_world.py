@@ -344,6 +344,14 @@ def test_alpha_is_the_share_of_levels_without_monsters(drawn: Any):
     assert stats.binomtest(without, 300, 0.5).pvalue > 0.001
 
 
+def test_levels_that_lack_room_for_monsters_change_no_share():
+    env = MonsterWorld(size=5, layout="blocks", max_apples=2, max_shields=2)
+    params = env.params_with(num_monsters=3)
+    levels = env.sample_levels(jax.random.key(6), 400, params, 0.5)
+    without = (counts_of(levels)[:, 2] == 0).sum()
+    assert stats.binomtest(without, 400, 0.5).pvalue > 0.001
+
+
 @pytest.mark.parametrize(
     ("text", "label"),
     [
