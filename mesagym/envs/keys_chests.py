@@ -24,6 +24,7 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import chances
 from mesagym.levels.shift import Shift, allocation_shifts
 from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.sprites import Layer
@@ -156,7 +157,9 @@ class KeysChests(base.Environment):
     ``shifted_chests``. A number of -1 is drawn: each tile has a key, or else a chest,
     with the probabilities ``key_density`` and ``chest_density``, or those of the
     shifted distribution. Ghosts, ``num_ghosts`` or as many as chests (-1), are drawn
-    like the chests and without regard to them.
+    like the chests and without regard to them. Draws in which the items do not fit are
+    refused, be it those of the distribution that the level is not from, so α is the
+    share of levels exactly; one that α = 0 or 1 rules out refuses nothing.
 
     Promise (statistical): a level is distinguishing where keys exceed chests by three
     or more; the classes differ in what keys-first, the policy that picks up all keys
@@ -375,9 +378,9 @@ class KeysChests(base.Environment):
         key_walls, key_places = jax.random.split(key)
         rows = jax.random.bits(key_places, (4, self.height * self.width + 2))
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        holes = _chance(rows[3, 2:]).reshape(self.size) < params.holes
+        holes = chances(rows[3, 2:]).reshape(self.size) < params.holes
         walls &= ~(holes & self._inner)
-        agent = grid.random_tile(_chance(rows[0, 0]), ~walls)
+        agent = grid.random_tile(chances(rows[0, 0]), ~walls)
         start = grid.at(agent, *self.size)
         # Unfiltered, an item may lie where no path leads.
         free = (reachable(walls, start) if solvable else ~walls) & ~start
@@ -399,29 +402,56 @@ class KeysChests(base.Environment):
         alpha: float | int | Num[Array, ""],
     ) -> tuple[Level, Bool[Array, ""]]:
         """Return a level with items drawn onto free tiles, and whether they fit."""
-        shifted = _chance(rows[0, 1]) < alpha
-
-        def either(usual: jax.Array, other: jax.Array) -> jax.Array:
-            return jnp.where(shifted, other, usual)
-
-        each = _chance(rows[2, 2:]).reshape(self.size)
-        by_key = either(params.key_density, params.shifted_key_density)
-        by_chest = either(params.chest_density, params.shifted_chest_density)
-        keys = either(params.num_keys, params.shifted_keys)
-        keys = jnp.where(keys < 0, (free & (each < by_key)).sum(), keys)
-        chests = either(params.num_chests, params.shifted_chests)
-        near = free & (each >= by_key) & (each < by_key + by_chest)
-        chests = jnp.where(chests < 0, near.sum(), chests)
-        ghosts = jnp.where(params.num_ghosts < 0, chests, params.num_ghosts)
+        each = chances(rows[2, 2:]).reshape(self.size)
+        usual, usual_fit = self._draw_counts(
+            each,
+            free,
+            (params.num_keys, params.num_chests, params.num_ghosts),
+            (params.key_density, params.chest_density),
+        )
+        other, other_fit = self._draw_counts(
+            each,
+            free,
+            (params.shifted_keys, params.shifted_chests, params.num_ghosts),
+            (params.shifted_key_density, params.shifted_chest_density),
+        )
+        # Refused before it is known which of the two a level becomes, so that α is the
+        # share of levels exactly. What is never drawn refuses nothing.
+        fits = (usual_fit | (alpha >= 1)) & (other_fit | (alpha <= 0))
+        shifted = chances(rows[0, 1]) < alpha
+        keys, chests, ghosts = jnp.where(shifted, other, usual)
         key, both = _first(rows[0, 2:], free, keys, keys + chests)
         (ghost,) = _first(rows[1, 2:], free & ~key, ghosts)
         tiles = walls * WALL | key * KEY | (both & ~key) * CHEST | ghost * GHOST
+        return Level(tiles.astype(jnp.uint8), agent, keys, chests), fits
+
+    def _draw_counts(
+        self,
+        chance: Float[Array, "height width"],
+        free: Bool[Array, "height width"],
+        numbers: tuple[Int[Array, ""], Int[Array, ""], Int[Array, ""]],
+        densities: tuple[Float[Array, ""], Float[Array, ""]],
+    ) -> tuple[Int[Array, "3"], Bool[Array, ""]]:
+        """Return how many keys, chests and ghosts there are to be; whether they fit.
+
+        Args:
+            chance: of each tile to have a key, or else a chest.
+            free: tiles for them.
+            numbers: of keys, chests and ghosts, -1 where they are to be drawn.
+            densities: of keys and of chests.
+        """
+        keys, chests, ghosts = numbers
+        by_key, by_chest = densities
+        keys = jnp.where(keys < 0, (free & (chance < by_key)).sum(), keys)
+        near = free & (chance >= by_key) & (chance < by_key + by_chest)
+        chests = jnp.where(chests < 0, near.sum(), chests)
+        ghosts = jnp.where(ghosts < 0, chests, ghosts)
         room = free.sum() - keys
         fits = (keys >= 1) & (keys <= self.max_keys)
         fits &= (chests >= 1) & (chests <= self.max_chests) & (chests <= room)
-        counts = (keys.astype(jnp.int32), chests.astype(jnp.int32))
-        level = Level(tiles.astype(jnp.uint8), agent, *counts)
-        return level, fits & (ghosts <= room)
+        return jnp.stack([keys, chests, ghosts]).astype(jnp.int32), (
+            fits & (ghosts <= room)
+        )
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
@@ -446,7 +476,7 @@ class KeysChests(base.Environment):
         probability α.
         """
         rows = jax.random.bits(key, (4, self.height * self.width + 2))
-        chance = _chance(rows[3, :4])
+        chance = chances(rows[3, :4])
         agent = grid.at(level.agent, *self.size)
         bare = (level.tiles & ~jnp.uint8(WALL) == 0) & ~agent
         floor = bare & ~level.walls
@@ -715,11 +745,6 @@ class KeysChests(base.Environment):
 
 
 _LETTERS = (("#", WALL), ("k", KEY), ("*b", CHEST), ("gb", GHOST))
-
-
-def _chance(bits: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Return a number of [0, 1) for each word of random bits."""
-    return (bits >> 8).astype(jnp.float32) * 2.0**-24
 
 
 def _first(

@@ -142,6 +142,16 @@ def test_shifted_counts_have_densities_of_their_own(draw: Any):
     assert abs(levels.num_keys.sum() / expected - 1) < 0.1
 
 
+def test_alpha_is_the_share_of_levels_though_one_kind_seldom_fits(draw: Any):
+    # More than ten chests on .4 of the floor are refused, on a tenth seldom.
+    settings = {"num_keys": 1, "num_chests": -1, "chest_density": 0.4}
+    settings |= {"shifted_keys": 2, "shifted_chests": -1}
+    levels, accepted, _ = draw(0.25, **settings)
+    assert accepted.all()
+    shifted = int((levels.num_keys == 2).sum())
+    assert stats.binomtest(shifted, 600, 0.25).pvalue > 0.001
+
+
 def test_holes_open_a_share_of_the_walls():
     env = KeysChests(size=13, layout="tree")
     share = []
