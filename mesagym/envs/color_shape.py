@@ -132,7 +132,8 @@ class ColorShape(base.Environment):
     distinguishing level no shortest path to any look-alike does; on a clean one,
     besides, no shortest path to the target passes a look-alike. A level without the
     target has colour and shape to tell apart: it is distinguishing, and clean, where
-    neither look-alike lies on a shortest path to the other, and ambiguous elsewhere.
+    it has both and neither lies on a shortest path to the other, and ambiguous
+    elsewhere.
 
     Published split: the defaults, but for the maze (`configs/split`); at test, the
     shift ``published``.
@@ -377,7 +378,8 @@ class ColorShape(base.Environment):
         second = jnp.stack([jnp.where(exist[0], objects[1], objects[2]), objects[2]])
         start = self._at(level.agent)
         way = jax.vmap(partial(ways, level.walls, start))(first, second)
-        here = jnp.where(exist[0], exist[1:], jnp.array([True, False]))
+        pair = jnp.stack([exist[1] & exist[2], jnp.bool_(False)])
+        here = jnp.where(exist[0], exist[1:], pair)
         in_reach = jnp.stack([self._in_reach(level, i, objects) for i in range(3)])
         in_reach = (~exist | in_reach).all()
         distinguishing = in_reach & here.any() & ~(here & way.first_before_some).any()

@@ -484,6 +484,14 @@ def test_the_split_is_clean_pairs_and_the_published_test_any():
     assert not published.all()
 
 
+@pytest.mark.parametrize("gone", ["*c", "*s", "*cs"])
+def test_one_look_alike_alone_or_none_tells_nothing_apart(gone: str):
+    text = ALL.translate(str.maketrans(gone, "." * len(gone)))
+    found = ENV.classify(ENV.parse(text))
+    assert found.label == AMBIGUOUS
+    assert not found.clean
+
+
 def test_a_solution_equals_a_search_of_all_action_sequences():
     params = SMALL.params_with()
     parts = [
