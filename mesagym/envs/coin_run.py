@@ -370,9 +370,11 @@ class CoinRun(base.Environment):
         return jumping.reachable(_solid(level), _deadly(level), start)
 
     def _end_mask(self, level: Level) -> Bool[Array, "height width"]:
-        """Return the tiles that count as the right end."""
+        """Return the tiles on which a step is credited for the right end."""
         beyond = jnp.arange(self.width) > level.end[1]
-        return (grid.at(level.end, self.height, self.width) | beyond) & ~_solid(level)
+        end = grid.at(level.end, self.height, self.width) | beyond
+        # A deadly step pays nothing, beyond the end as before it.
+        return end & ~_solid(level) & ~_deadly(level)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:

@@ -508,6 +508,21 @@ def test_a_coin_in_the_only_way_puts_the_right_end_out_of_reach():
     assert ENV.classify(ENV.parse(text)).label == AGREEING
 
 
+def test_a_deadly_tile_beyond_the_right_end_is_no_end_of_a_way():
+    level = ENV.parse("""
+        ##########
+        #........#
+        #...e....#
+        #........#
+        #........#
+        #.@..S...#
+        ##########
+        ##########
+    """)
+    # Three steps to the right end on the saw; four jump over it.
+    assert ENV.solve(level, ENV.params_with()).steps.tolist()[1] == 4
+
+
 def test_a_coin_on_the_ground_of_the_shortest_way_is_picked_up_by_accident():
     text = FLAT.replace("@.....c", "@.*...e")
     assert ENV.classify(ENV.parse(text)).label == AGREEING
