@@ -14,6 +14,7 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels.chance import step_chances
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import (
     AGREEING,
@@ -21,7 +22,6 @@ from mesagym.levels.pool import (
     LevelClass,
     LevelPool,
     Solution,
-    key_bits,
 )
 from mesagym.levels.shift import LARGER, Shift, allocation_shifts, layout_shifts
 from mesagym.levels.solve import UNREACHABLE, reachable
@@ -250,13 +250,10 @@ class FollowMe(base.Environment):
         shown = jnp.where(arrived, state.target, state.shown)
         in_turn = arrived & (state.target == level.leader_order[state.turn])
         turn = (state.turn + in_turn) % count
-        # One word decides both: its upper half whether, its lower half whither.
-        bits = key_bits(key)
-        errs = (bits >> 16).astype(jnp.float32) * 2.0**-16 < params.noise
-        other = ((bits & 0xFFFF).astype(jnp.int32) * (count - 1)) >> 16
-        target = jnp.where(
-            errs, (state.target + 1 + other) % count, level.leader_order[turn]
-        )
+        whether, whither = step_chances(key, 2)
+        other = state.target + 1 + (whither * (count - 1)).astype(jnp.int32)
+        errs = whether < params.noise
+        target = jnp.where(errs, other % count, level.leader_order[turn])
 
         met = (shown >= 0) & (agent == level.beacons[shown]).all()
         return dataclasses.replace(
@@ -422,7 +419,7 @@ class FollowMe(base.Environment):
 
         Steps to the first following are not known.
         """
-        limit = params.max_steps_in_episode
+        limit = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
         steps = steps_to(level.walls, level.beacons)
         order = self._order(_count(level), jnp.bool_(False))
         best = visits_in_time(steps, level.beacons, order, level.agent, limit)
