@@ -28,6 +28,11 @@ os.environ["JAX_PLATFORMS"] = os.environ.get("MESAGYM_TEST_PLATFORM", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
+# What is compiled here runs a few times only: XLA's own optimisation costs a third of
+# the time of the tests of environments, and gives it back to none of them.
+if os.environ["JAX_PLATFORMS"] == "cpu":
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 # No test opens a window, and none speaks to a server unless it says so itself.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("WANDB_MODE", "offline")
