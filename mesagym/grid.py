@@ -37,6 +37,11 @@ def at(
     )
 
 
+def inside(height: int, width: int) -> Bool[Array, "{height} {width}"]:
+    """Return the mask that is true everywhere but on the border."""
+    return jnp.zeros((height, width), dtype=bool).at[1:-1, 1:-1].set(True)
+
+
 def nth_tile(mask: Bool[Array, "height width"], n: Int[Array, ""]) -> Int[Array, "2"]:
     """Return ``(row, column)`` of the ``n``-th true tile in reading order.
 

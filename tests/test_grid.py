@@ -120,6 +120,15 @@ def test_a_crop_is_the_window_around_its_centre_with_walls_beyond(radius: int):
             np.testing.assert_array_equal(window[i, j], expected)
 
 
+def test_the_inside_is_all_but_the_border():
+    assert grid.inside(4, 5).tolist() == [
+        [False] * 5,
+        [False, True, True, True, False],
+        [False, True, True, True, False],
+        [False] * 5,
+    ]
+
+
 def test_one_tile_alone_is_marked():
     mask = grid.at(jnp.array([1, 3]), 4, 5)
     np.testing.assert_array_equal(np.argwhere(mask), [[1, 3]])

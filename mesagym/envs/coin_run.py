@@ -359,20 +359,20 @@ class CoinRun(base.Environment):
         """Return the foot of the end wall, or with probability α a tile of `home`."""
         columns, end = jnp.arange(self.width), level.end[1]
         course = (columns > end * (1 - zone)) & (columns <= end)
-        start = grid.at(level.agent, self.height, self.width)
+        start = self.at(level.agent)
         seen = (level.tiles == AIR) & ~start
         anywhere = grid.random_tile(chance[0], home & seen & course)
         return jnp.where(chance[1] < alpha, anywhere, level.end)
 
     def _home(self, level: Level) -> Bool[Array, "height width"]:
         """Return the tiles that the agent can get to, whatever ends the episode."""
-        start = grid.at(level.agent, self.height, self.width)
+        start = self.at(level.agent)
         return jumping.reachable(_solid(level), _deadly(level), start)
 
     def _end_mask(self, level: Level) -> Bool[Array, "height width"]:
         """Return the tiles on which a step is credited for the right end."""
         beyond = jnp.arange(self.width) > level.end[1]
-        end = grid.at(level.end, self.height, self.width) | beyond
+        end = self.at(level.end) | beyond
         # A deadly step pays nothing, beyond the end as before it.
         return end & ~_solid(level) & ~_deadly(level)
 
@@ -412,7 +412,7 @@ class CoinRun(base.Environment):
         dug = jnp.where((ground == 0) & (rows == height - 2), PIT, dug)
         inner = (jnp.arange(width) == column) & (rows > 0) & (rows < height - 1)
 
-        edited = jnp.where(grid.at(tile, height, width), toggled, tiles)
+        edited = jnp.where(self.at(tile), toggled, tiles)
         dug = jnp.where(inner, dug, tiles).astype(jnp.uint8)
         edited = jnp.where(which == 2, dug, edited)
         coin = self._draw_coin(
@@ -431,12 +431,11 @@ class CoinRun(base.Environment):
         A level is ambiguous where the coin lies on some shortest ways to the right
         end and not on others, and where either is out of reach.
         """
-        size = (self.height, self.width)
         way = jumping.ways(
             _solid(level),
             _deadly(level),
-            start=grid.at(level.agent, *size),
-            first=grid.at(level.coin, *size),
+            start=self.at(level.agent),
+            first=self.at(level.coin),
             second=self._end_mask(level),
         )
         both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
@@ -453,7 +452,7 @@ class CoinRun(base.Environment):
         First those of an agent that does not rise, then of one that does. The way to
         the right end may not meet the coin, which ends the episode.
         """
-        coin = grid.at(level.coin, self.height, self.width)
+        coin = self.at(level.coin)
         solid, deadly = _solid(level), _deadly(level)
         if objective == 0:
             return jumping.distances(solid, deadly, coin)
@@ -474,10 +473,8 @@ class CoinRun(base.Environment):
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         row, column = level.agent
-        steps = [self.guide(level, k)[0, row, column].astype(jnp.int32) for k in (0, 1)]
-        steps = jnp.stack(steps)
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([self.guide(level, k)[0, row, column] for k in range(2)])
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts

@@ -25,8 +25,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
 from mesagym.sprites import Layer
 
 COLORS: dict[str, sprites.Colour] = {
@@ -282,14 +283,14 @@ class ColorShape(base.Environment):
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
         chance = jax.random.uniform(key_places, (7,))
         agent = grid.random_tile(chance[0], ~walls)
-        start = self._at(agent)
+        start = self.at(agent)
         # Unfiltered, an object may lie where no path leads.
         free = (reachable(walls, start) if solvable else ~walls) & ~start
         places, accepted = [], jnp.bool_(True)
         for i in range(3):
             accepted &= free.any()
             places.append(grid.random_tile(chance[1 + i], free))
-            free = free & ~self._at(places[i])
+            free = free & ~self.at(places[i])
         level = Level(
             walls=walls,
             agent=agent,
@@ -305,16 +306,13 @@ class ColorShape(base.Environment):
         places = jnp.where(present[:, None], level.places, -1)
         return dataclasses.replace(level, places=places), accepted
 
-    def _at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
-        return grid.at(place, self.height, self.width)
-
     def _object(self, level: Level, i: int) -> Bool[Array, "height width"]:
-        return self._at(level.places[i])
+        return self.at(level.places[i])
 
     def _target_in_reach(self, level: Level) -> Bool[Array, ""]:
         """Return whether a path leads to the target around the look-alikes."""
         others = self._object(level, SAME_COLOR) | self._object(level, SAME_SHAPE)
-        home = reachable(level.walls | others, self._at(level.agent))
+        home = reachable(level.walls | others, self.at(level.agent))
         return home[level.places[TARGET, 0], level.places[TARGET, 1]]
 
     @base.compiled()
@@ -345,14 +343,13 @@ class ColorShape(base.Environment):
         target is drawn anew.
         """
         chance = jax.random.uniform(key, (6,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        toggled = level.walls ^ self._at(grid.random_tile(chance[0], inner))
+        tile = grid.random_tile(chance[0], grid.inside(*self.size))
         floor_tile = partial(grid.random_tile, mask=~level.walls)
         places = jnp.stack([floor_tile(chance[0]), floor_tile(chance[1])])
         look_alikes = jnp.where(chance[2] < alpha, places, -1)
         change = partial(dataclasses.replace, level)
         edited = [
-            change(walls=toggled),
+            change(walls=level.walls ^ self.at(tile)),
             change(agent=places[0]),
             change(places=level.places.at[TARGET].set(places[0])),
             change(places=level.places.at[SAME_COLOR:].set(look_alikes)),
@@ -361,8 +358,7 @@ class ColorShape(base.Environment):
                 shapes=_and_another(level.shapes[0], chance[4], self.num_shapes),
             ),
         ]
-        which = (chance[5] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[5], edited)
 
     @base.compiled()
     def classify(self, level: Level) -> LevelClass:
@@ -376,7 +372,7 @@ class ColorShape(base.Environment):
         # Where the target is gone, the look-alikes are told apart instead.
         first = jnp.stack([jnp.where(exist[0], objects[0], objects[1]), objects[0]])
         second = jnp.stack([jnp.where(exist[0], objects[1], objects[2]), objects[2]])
-        start = self._at(level.agent)
+        start = self.at(level.agent)
         way = jax.vmap(partial(ways, level.walls, start))(first, second)
         pair = jnp.stack([exist[1] & exist[2], jnp.bool_(False)])
         here = jnp.where(exist[0], exist[1:], pair)
@@ -395,7 +391,7 @@ class ColorShape(base.Environment):
     ) -> Bool[Array, ""]:
         """Return whether a way leads to an object past the others, which end it."""
         others = jnp.delete(objects, i, axis=0, assume_unique_indices=True).any(axis=0)
-        home = reachable(level.walls | others, self._at(level.agent))
+        home = reachable(level.walls | others, self.at(level.agent))
         return (home & objects[i]).any()
 
     @base.compiled("objective")
@@ -413,18 +409,14 @@ class ColorShape(base.Environment):
     def guided_action(
         self, guide: Int[Array, "height width"], state: State
     ) -> Int[Array, ""]:
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, guide, state.agent)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         fields = [self.guide(level, k) for k in range(3)]
-        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
-        steps = jnp.stack(steps)
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
@@ -516,7 +508,7 @@ class ColorShape(base.Environment):
                 Layer(tiles, COLORS[color], SHAPES[shape][0])
                 for color, shape, tiles in self._glyphs(state)
             ),
-            Layer(self._at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]
 
     def _glyphs(self, state: State) -> list[tuple[str, str, jax.Array]]:
@@ -557,7 +549,7 @@ class ColorShape(base.Environment):
         return [
             Layer(_enlarged(state.level.walls, whole), sprites.WALL),
             *objects,
-            Layer(_enlarged(self._at(state.agent), whole), sprites.AGENT),
+            Layer(_enlarged(self.at(state.agent), whole), sprites.AGENT),
         ]
 
 

@@ -24,8 +24,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
 from mesagym.sprites import Layer
 
 
@@ -213,13 +214,13 @@ class Corner(base.Environment):
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
         key_walls, key_places = jax.random.split(key)
-        corner = grid.at(jnp.array([1, 1]), self.height, self.width)
+        corner = self.at(jnp.array([1, 1]))
         walls = get_layout(self.layout)(key_walls, self.height, self.width) & ~corner
         # Unfiltered, an object may land where no path leads.
         home = reachable(walls, corner) if solvable else ~walls
         chance = jax.random.uniform(key_places, (3,))
         cheese = self._draw_cheese(chance[:2], home, params.region, alpha)
-        free = home & ~grid.at(cheese, self.height, self.width)
+        free = home & ~self.at(cheese)
         agent = grid.random_tile(chance[2], free)
         return Level(walls, agent, cheese, params.region), free.any()
 
@@ -236,8 +237,7 @@ class Corner(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        size = (self.height, self.width)
-        home = reachable(level.walls, grid.at(jnp.array([1, 1]), *size))
+        home = reachable(level.walls, self.at(jnp.array([1, 1])))
         agent, cheese = level.agent, level.cheese
         apart = (agent != cheese).any()
         return apart & home[agent[0], agent[1]] & home[cheese[0], cheese[1]]
@@ -252,9 +252,8 @@ class Corner(base.Environment):
     ) -> Level:
         """Toggle a wall, move the agent, or draw the cheese's place anew, all alike."""
         chance = jax.random.uniform(key, (4,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        tile = grid.random_tile(chance[0], inner)
-        toggled = level.walls ^ grid.at(tile, self.height, self.width)
+        tile = grid.random_tile(chance[0], grid.inside(*self.size))
+        toggled = level.walls ^ self.at(tile)
         change = partial(dataclasses.replace, level)
         cheese = self._draw_cheese(chance[:2], ~level.walls, level.region, alpha)
         edited = [
@@ -262,8 +261,7 @@ class Corner(base.Environment):
             change(agent=grid.random_tile(chance[0], ~level.walls)),
             change(cheese=cheese),
         ]
-        which = (chance[3] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[3], edited)
 
     def _region_mask(self, region: Int[Array, ""]) -> Bool[Array, "height width"]:
         """Return the square of tiles, walls included, that counts as the corner."""
@@ -278,11 +276,10 @@ class Corner(base.Environment):
         A level is ambiguous where the cheese lies on some shortest paths to the
         corner and not on others, and where either is out of reach.
         """
-        size = (self.height, self.width)
         way = ways(
             level.walls,
-            start=grid.at(level.agent, *size),
-            first=grid.at(level.cheese, *size),
+            start=self.at(level.agent),
+            first=self.at(level.cheese),
             second=self._region_mask(level.region),
         )
         both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
@@ -298,7 +295,7 @@ class Corner(base.Environment):
 
         The way to the corner may not cross the cheese, which ends the episode.
         """
-        cheese = grid.at(level.cheese, self.height, self.width)
+        cheese = self.at(level.cheese)
         if objective == 0:
             return distances(level.walls, cheese)
         corner = self._region_mask(level.region)
@@ -307,9 +304,7 @@ class Corner(base.Environment):
     def guided_action(
         self, guide: Int[Array, "height width"], state: State
     ) -> Int[Array, ""]:
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, guide, state.agent)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
@@ -319,10 +314,8 @@ class Corner(base.Environment):
         every start has a move that stays inside.
         """
         fields = [self.guide(level, k) for k in range(2)]
-        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
-        steps = jnp.maximum(jnp.stack(steps), 1)
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
+        steps = self.in_time(jnp.maximum(steps, 1), params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
@@ -387,17 +380,17 @@ class Corner(base.Environment):
     def channels(
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
-        agent = grid.at(state.agent, self.height, self.width)
-        cheese = grid.at(state.level.cheese, self.height, self.width)
+        agent = self.at(state.agent)
+        cheese = self.at(state.level.cheese)
         return jnp.stack([state.level.walls, agent, cheese], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
-        level, size = state.level, (self.height, self.width)
+        level = state.level
         corner = self._region_mask(level.region) & ~level.walls
         return [
             Layer(corner, (206, 226, 240)),
             Layer(corner, (74, 134, 184), "ring"),
             Layer(level.walls, sprites.WALL),
-            Layer(grid.at(level.cheese, *size), (238, 178, 34), "wedge"),
-            Layer(grid.at(state.agent, *size), sprites.AGENT, "disc"),
+            Layer(self.at(level.cheese), (238, 178, 34), "wedge"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]

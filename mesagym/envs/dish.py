@@ -24,8 +24,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
 from mesagym.sprites import Layer
 
 MOST_CHANNELS = 32
@@ -233,33 +234,30 @@ class Dish(base.Environment):
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
         chance = jax.random.uniform(key_places, (4,))
         agent = grid.random_tile(chance[0], ~walls)
-        start = self._at(agent)
+        start = self.at(agent)
         # Unfiltered, an object may land where no path leads.
         home = reachable(walls, start) if solvable else ~walls
         dish = grid.random_tile(chance[1], home & ~start)
-        barred = walls | (self._at(dish) & params.dish_ends)
+        barred = walls | (self.at(dish) & params.dish_ends)
         around = reachable(barred, start) if solvable else home
-        elsewhere = around & ~start & ~self._at(dish)
+        elsewhere = around & ~start & ~self.at(dish)
         apart = chance[2] < alpha
         cheese = jnp.where(apart, grid.random_tile(chance[3], elsewhere), dish)
         return Level(walls, agent, cheese, dish, params.dish_ends), elsewhere.any()
-
-    def _at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
-        return grid.at(place, self.height, self.width)
 
     def _barred(self, level: Level, objective: int) -> Bool[Array, "height width"]:
         """Return what an expert may not cross: walls, and what would end its episode.
 
         Reaching its own object ends it as it should.
         """
-        cheese, dish = self._at(level.cheese), self._at(level.dish)
+        cheese, dish = self.at(level.cheese), self.at(level.dish)
         if objective == 0:
             return level.walls | (dish & ~cheese & level.dish_ends)
         return level.walls | (cheese & ~dish)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        agent, cheese, dish = map(self._at, (level.agent, level.cheese, level.dish))
+        agent, cheese, dish = map(self.at, (level.agent, level.cheese, level.dish))
         in_reach = reachable(self._barred(level, 0), agent) & cheese
         # One search for both: the dish need only be beside what the agent reaches.
         joined = reachable(level.walls, agent) & dish
@@ -280,26 +278,24 @@ class Dish(base.Environment):
         moves away from the other.
         """
         chance = jax.random.uniform(key, (4,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        tile = grid.random_tile(chance[0], inner)
+        tile = grid.random_tile(chance[0], grid.inside(*self.size))
         floor = ~level.walls
         change = partial(dataclasses.replace, level)
-        free = floor & ~self._at(level.agent)
+        free = floor & ~self.at(level.agent)
         both = grid.random_tile(chance[0], free)
-        alone = free & ~self._at(level.cheese) & ~self._at(level.dish)
+        alone = free & ~self.at(level.cheese) & ~self.at(level.dish)
         one = grid.random_tile(chance[0], alone)
         apart, moves_cheese = chance[1] < alpha, chance[2] < 0.5
         cheese = jnp.where(moves_cheese, one, level.cheese)
         dish = jnp.where(moves_cheese, level.dish, one)
         edited = [
-            change(walls=level.walls ^ self._at(tile)),
+            change(walls=level.walls ^ self.at(tile)),
             change(agent=grid.random_tile(chance[0], floor)),
             change(
                 cheese=jnp.where(apart, cheese, both), dish=jnp.where(apart, dish, both)
             ),
         ]
-        which = (chance[3] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[3], edited)
 
     @base.compiled()
     def classify(self, level: Level) -> LevelClass:
@@ -309,7 +305,7 @@ class Dish(base.Environment):
         and not on others, and where either is out of reach: for the cheese, also
         where the dish ends every episode on the way.
         """
-        agent, cheese, dish = map(self._at, (level.agent, level.cheese, level.dish))
+        agent, cheese, dish = map(self.at, (level.agent, level.cheese, level.dish))
         way = ways(level.walls, start=agent, first=cheese, second=dish)
         in_reach = (reachable(self._barred(level, 0), agent) & cheese).any()
         both_exist = in_reach & (way.second_steps < UNREACHABLE)
@@ -326,23 +322,19 @@ class Dish(base.Environment):
         The way to either object leads around the other where that ends the episode.
         """
         target = level.cheese if objective == 0 else level.dish
-        return distances(self._barred(level, objective), self._at(target))
+        return distances(self._barred(level, objective), self.at(target))
 
     def guided_action(
         self, guide: Int[Array, "height width"], state: State
     ) -> Int[Array, ""]:
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, guide, state.agent)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         fields = [self.guide(level, k) for k in range(2)]
-        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.stack(steps)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
@@ -370,7 +362,7 @@ class Dish(base.Environment):
             jnp.bool_(dish_ends),
         )
         if cheese[0] >= 0 and self.guide(level, 0)[agent] >= UNREACHABLE:
-            ended = reachable(level.walls, self._at(level.agent))[cheese]
+            ended = reachable(level.walls, self.at(level.agent))[cheese]
             reason = (
                 f"the dish at {drawing.place(*dish)} ends every way of the agent at "
                 f"{drawing.place(*agent)} to this cheese; open a wall around it, or "
@@ -401,18 +393,18 @@ class Dish(base.Environment):
     ) -> Bool[Array, "height width channel"]:
         level = state.level
         shown = jnp.arange(self.max_redundancy) < params.redundancy
-        planes = [level.walls, self._at(state.agent), self._at(level.cheese)]
+        planes = [level.walls, self.at(state.agent), self.at(level.cheese)]
         # Joined in two: twice as fast as a stack of all channels.
-        dishes = self._at(level.dish)[..., None] & shown
+        dishes = self.at(level.dish)[..., None] & shown
         return jnp.concatenate([jnp.stack(planes, axis=-1), dishes], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         level = state.level
-        cheese, dish = self._at(level.cheese), self._at(level.dish)
+        cheese, dish = self.at(level.cheese), self.at(level.dish)
         return [
             Layer(level.walls, sprites.WALL),
             Layer(dish, _DISH, "square"),
             Layer(cheese, _CHEESE, "wedge"),
             Layer(cheese & dish, _CHEESE_ON_DISH, "wedge"),
-            Layer(self._at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]

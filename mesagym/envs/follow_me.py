@@ -295,12 +295,11 @@ class FollowMe(base.Environment):
         alpha: float | int | Num[Array, ""],
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
-        size = (self.height, self.width)
         key_walls, key_places, key_tiles = jax.random.split(key, 3)
-        walls = get_layout(self.layout)(key_walls, *size)
+        walls = get_layout(self.layout)(key_walls, *self.size)
         chance = jax.random.uniform(key_places, (2,))
         agent = grid.random_tile(chance[0], ~walls)
-        start = grid.at(agent, *size)
+        start = self.at(agent)
         # Unfiltered, an object may land where no path leads, or in the way.
         home = reachable(walls, start) if solvable else ~walls
         bits = jax.random.bits(key_tiles, (walls.size,), jnp.uint32)
@@ -366,8 +365,7 @@ class FollowMe(base.Environment):
         sevenths each to walls and beacons.
         """
         chance = jax.random.uniform(key, (4,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        toggled = grid.at(grid.random_tile(chance[0], inner), *self.size)
+        toggled = self.at(grid.random_tile(chance[0], grid.inside(*self.size)))
         tile = grid.random_tile(chance[0], ~level.walls)
         count = _count(level)
         which = (chance[1] * 7).astype(jnp.int32)

@@ -24,9 +24,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
-from mesagym.levels.randomness import chances
+from mesagym.levels.randomness import chances, one_of
 from mesagym.levels.shift import Shift, allocation_shifts
-from mesagym.levels.solve import UNREACHABLE, reachable
+from mesagym.levels.solve import UNREACHABLE, downhill, reachable
 from mesagym.sprites import Layer
 
 WALL, AGENT, KEY, CHEST, HELD, GHOST = (1 << bit for bit in range(6))
@@ -352,7 +352,7 @@ class KeysChests(base.Environment):
         return dataclasses.replace(
             state,
             agent=agent,
-            tiles=jnp.where(grid.at(agent, *self.size), left, state.tiles),
+            tiles=jnp.where(self.at(agent), left, state.tiles),
             earned=state.earned + jnp.stack([opens, found, ghost]),
         )
 
@@ -379,18 +379,12 @@ class KeysChests(base.Environment):
         rows = jax.random.bits(key_places, (4, self.height * self.width + 2))
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
         holes = chances(rows[3, 2:]).reshape(self.size) < params.holes
-        walls &= ~(holes & self._inner)
+        walls &= ~(holes & grid.inside(*self.size))
         agent = grid.random_tile(chances(rows[0, 0]), ~walls)
-        start = grid.at(agent, *self.size)
+        start = self.at(agent)
         # Unfiltered, an item may lie where no path leads.
         free = (reachable(walls, start) if solvable else ~walls) & ~start
         return self._furnish(rows[:3], walls, agent, free, params, alpha)
-
-    @property
-    def _inner(self) -> Bool[np.ndarray, "height width"]:
-        inner = np.zeros(self.size, dtype=bool)
-        inner[1:-1, 1:-1] = True
-        return inner
 
     def _furnish(
         self,
@@ -455,7 +449,7 @@ class KeysChests(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        home = reachable(level.walls, grid.at(level.agent, *self.size))
+        home = reachable(level.walls, self.at(level.agent))
         items = level.tiles & ~jnp.uint8(WALL)
         in_reach = (home | (items == 0)).all()
         clear = level.tiles[level.agent[0], level.agent[1]] == 0
@@ -477,10 +471,10 @@ class KeysChests(base.Environment):
         """
         rows = jax.random.bits(key, (4, self.height * self.width + 2))
         chance = chances(rows[3, :4])
-        agent = grid.at(level.agent, *self.size)
+        agent = self.at(level.agent)
         bare = (level.tiles & ~jnp.uint8(WALL) == 0) & ~agent
         floor = bare & ~level.walls
-        wall = grid.at(grid.random_tile(chance[0], bare & self._inner), *self.size)
+        wall = self.at(grid.random_tile(chance[0], bare & grid.inside(*self.size)))
         item = grid.random_tile(chance[1], ~bare & ~agent)
         free = grid.random_tile(chance[2], floor)
         moved = level.tiles.at[item[0], item[1]].set(0)
@@ -496,8 +490,7 @@ class KeysChests(base.Environment):
             change(tiles=jnp.where(floor.any(), moved, level.tiles)),
             jax.tree.map(lambda new, old: jnp.where(fits, new, old), anew, level),
         ]
-        which = (chance[3] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[3], edited)
 
     # --------------------------------------------------------------- solutions
 
@@ -645,9 +638,7 @@ class KeysChests(base.Environment):
         far += jnp.where(is_key & (wanted & ~is_key).any(), UNREACHABLE, 0)
         score = guide.ranks + jnp.where(guide.ranks < UNPLANNED, 0, far)
         field = guide.fields[jnp.argmin(jnp.where(wanted, score, 2 * AFTERWARDS))]
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(field[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, field, state.agent)
 
     # ------------------------------------------------------------------ texts
 
@@ -715,7 +706,7 @@ class KeysChests(base.Environment):
         held = rows * self._square + columns < state.held
         seen = [
             state.tiles & WALL != 0,
-            grid.at(state.agent, *self.size),
+            self.at(state.agent),
             state.tiles & KEY != 0,
             state.tiles & CHEST != 0,
             held,
@@ -723,7 +714,7 @@ class KeysChests(base.Environment):
         return jnp.stack(seen, axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
-        agent = grid.at(state.agent, *self.size)
+        agent = self.at(state.agent)
         rows, columns = np.indices(self.size)
         # Held keys in the border, row after row of it as far as they go.
         purse = (rows == 0) & (columns < state.held)

@@ -26,8 +26,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, Ways, distances, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, Ways, distances, downhill, reachable, ways
 from mesagym.sprites import Layer
 
 LAVA_LAYOUTS: tuple[str, ...] = ("noise", "scattered")
@@ -260,7 +261,7 @@ class LavaLand(base.Environment):
         lava &= chance[0] < alpha
         dry = ~walls & ~lava
         agent = grid.random_tile(chance[1], _beside_another(dry))
-        start = self._at(agent)
+        start = self.at(agent)
         # Unfiltered, the cheese may land where only lava leads.
         home = reachable(walls | lava, start) if solvable else dry
         cheese = grid.random_tile(chance[2], home & ~start)
@@ -284,15 +285,12 @@ class LavaLand(base.Environment):
     def _ways(self, level: Level) -> Ways:
         """Relate the shortest paths to the cheese (second) and lava (first)."""
         walls = level.walls | (level.lava & level.lava_ends)
-        agent, cheese = self._at(level.agent), self._at(level.cheese)
+        agent, cheese = self.at(level.agent), self.at(level.cheese)
         return ways(walls, start=agent, first=level.lava, second=cheese)
 
-    def _at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
-        return grid.at(place, self.height, self.width)
-
     def _dry_path_exists(self, level: Level) -> Bool[Array, ""]:
-        dry = reachable(level.walls | level.lava, self._at(level.agent))
-        return (dry & self._at(level.cheese)).any()
+        dry = reachable(level.walls | level.lava, self.at(level.agent))
+        return (dry & self.at(level.cheese)).any()
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
@@ -312,11 +310,10 @@ class LavaLand(base.Environment):
         Lava is toggled with probability α, and else taken away.
         """
         chance = jax.random.uniform(key, (3,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        anywhere = self._at(grid.random_tile(chance[0], inner))
+        anywhere = self.at(grid.random_tile(chance[0], grid.inside(*self.size)))
         dry = ~level.walls & ~level.lava
         place = grid.random_tile(chance[0], dry)
-        floor = self._at(grid.random_tile(chance[0], ~level.walls))
+        floor = self.at(grid.random_tile(chance[0], ~level.walls))
         toggled = (level.lava ^ floor) & ((chance[1] < alpha) | ~floor)
         change = partial(dataclasses.replace, level)
         edited = [
@@ -325,8 +322,7 @@ class LavaLand(base.Environment):
             change(agent=place),
             change(cheese=place),
         ]
-        which = (chance[2] * len(edited)).astype(jnp.int32)
-        chosen = jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        chosen = one_of(chance[2], edited)
         return self.settled(chosen)
 
     @base.compiled()
@@ -351,23 +347,19 @@ class LavaLand(base.Environment):
         start of a barred level, every shortest way does.
         """
         avoided = level.lava if objective == 0 else level.lava & level.lava_ends
-        return distances(level.walls | avoided, self._at(level.cheese))
+        return distances(level.walls | avoided, self.at(level.cheese))
 
     def guided_action(
         self, guide: Int[Array, "height width"], state: State
     ) -> Int[Array, ""]:
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, guide, state.agent)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         fields = [self.guide(level, k) for k in range(2)]
-        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.stack(steps)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
@@ -418,7 +410,7 @@ class LavaLand(base.Environment):
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
         level = state.level
-        agent, cheese = self._at(state.agent), self._at(level.cheese)
+        agent, cheese = self.at(state.agent), self.at(level.cheese)
         return jnp.stack([level.walls, agent, cheese, level.lava], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
@@ -428,8 +420,8 @@ class LavaLand(base.Environment):
             Layer(level.lava, (170, 85, 135)),
             Layer(level.lava, (204, 121, 167), "waves"),
             Layer(level.walls, sprites.WALL),
-            Layer(self._at(level.cheese), (238, 178, 34), "wedge"),
-            Layer(self._at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(level.cheese), (238, 178, 34), "wedge"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]
 
 

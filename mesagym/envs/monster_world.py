@@ -26,6 +26,7 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import chances
 from mesagym.levels.shift import Shift, allocation_shifts
 from mesagym.levels.solve import UNREACHABLE, distances, reachable
 from mesagym.sprites import Layer
@@ -306,7 +307,7 @@ class MonsterWorld(base.Environment):
             blocked.append(column == self.width - 2)
         else:
             walls = state.level.walls
-            far = distances(walls, grid.at(agent, self.height, self.width))
+            far = distances(walls, self.at(agent))
             ends = [(row + down, column + right) for down, right in grid.MOVES]
             closer = [far[end] < far[row, column] for end in ends]
             blocked = [walls[end] for end in ends]
@@ -349,11 +350,11 @@ class MonsterWorld(base.Environment):
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
         tiles = self.height * self.width
         bits = jax.random.bits(key_places, (tiles + 2,), jnp.uint32)
-        chance = (bits[tiles:] >> 8).astype(jnp.float32) * 2.0**-24
+        chance = chances(bits[tiles:])
         home = ~walls
         if solvable and self.layout != "open":
             tile = grid.random_tile(chance[0], home)
-            home = reachable(walls, grid.at(tile, self.height, self.width))
+            home = reachable(walls, self.at(tile))
         places = grid.random_tiles(bits[:tiles], home, 1 + sum(self._maxima))
         # Room for the monsters is asked of levels without any, too: were they refused
         # less often, more than α would be shifted.
@@ -388,7 +389,7 @@ class MonsterWorld(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        home = reachable(level.walls, grid.at(level.agent, self.height, self.width))
+        home = reachable(level.walls, self.at(level.agent))
         places = _places(level)
         present = places[:, 0] >= 0
         joined = home[places[:, 0], places[:, 1]].all(where=present)
@@ -409,7 +410,7 @@ class MonsterWorld(base.Environment):
         """
         tiles = self.height * self.width
         bits = jax.random.bits(key, (tiles + 4,), jnp.uint32)
-        chance = (bits[tiles:] >> 8).astype(jnp.float32) * 2.0**-24
+        chance = chances(bits[tiles:])
         places = _places(level)
         count = len(places)
         # What lies elsewhere is not in the way of what moves, nor of new monsters.
@@ -424,8 +425,7 @@ class MonsterWorld(base.Environment):
         new = jnp.where(new[:, None], fresh[1:], -1)
         others = places[: count - self.max_monsters]
         redrawn = jnp.concatenate([others, new])
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        tile = grid.at(grid.random_tile(chance[2], inner), self.height, self.width)
+        tile = self.at(grid.random_tile(chance[2], grid.inside(*self.size)))
 
         choice = chance[3] * (2 if self.layout == "open" else 3)
         walls = jnp.where(choice >= 2, level.walls ^ tile, level.walls)
@@ -445,7 +445,7 @@ class MonsterWorld(base.Environment):
         """Return what the objective's reference policy seeks, see the promise."""
 
         def far(place: Int[Array, "2"]) -> Int[Array, "height width"]:
-            return distances(level.walls, grid.at(place, self.height, self.width))
+            return distances(level.walls, self.at(place))
 
         name = self.own_objectives[objective]
         return Guide(
@@ -472,7 +472,7 @@ class MonsterWorld(base.Environment):
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Return the exact steps to the nearest apple and shield, and no returns."""
-        start = grid.at(level.agent, self.height, self.width)
+        start = self.at(level.agent)
         far = distances(level.walls, start).astype(jnp.int32)
 
         def nearest(places: Int[Array, "n 2"]) -> Int[Array, ""]:
@@ -480,9 +480,7 @@ class MonsterWorld(base.Environment):
             return jnp.where(places[:, 0] >= 0, there, UNREACHABLE).min()
 
         apple, shield = nearest(level.apples), nearest(level.shields)
-        steps = jnp.stack([apple, shield, apple])
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = self.in_time(jnp.stack([apple, shield, apple]), params)
         return self.solution(steps, jnp.full(3, jnp.nan))
 
     # ------------------------------------------------------------------ texts
@@ -508,11 +506,7 @@ class MonsterWorld(base.Environment):
             )
         if not (drawing.letters == "*").any():
             raise UserError("level: no apple; put a '*' on a floor tile")
-        far = np.asarray(
-            distances(
-                jnp.asarray(walls), grid.at(jnp.array(agent), self.height, self.width)
-            )
-        )
+        far = np.asarray(distances(jnp.asarray(walls), self.at(jnp.array(agent))))
         items = []
         for letter, most in zip("*sm", self._maxima, strict=True):
             found, what = drawing.all(letter), self.legend[letter]
@@ -571,7 +565,7 @@ class MonsterWorld(base.Environment):
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         level, size = state.level, (self.height, self.width)
-        agent = grid.at(state.agent, *size)
+        agent = self.at(state.agent)
         apples = as_mask(_where(state.apples, level.apples), *size)
         lying = as_mask(_where(state.shields, level.shields), *size)
         held = as_mask(self._held_places(state), *size)

@@ -43,7 +43,7 @@ from mesagym.levels.push_search import (
     push_ways,
     steps_to,
 )
-from mesagym.levels.randomness import chances, random_words
+from mesagym.levels.randomness import chances, one_of, random_words
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
 from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.sprites import Layer
@@ -329,7 +329,7 @@ class Sokoban(base.Environment):
             bits, count, chance, pull = now
             played = play(bits, walls, *place, count, ends, pull)
             filled = walls | self._mask(played.boxes)
-            home = grid.at(played.agent, self.height, self.width)
+            home = self.at(played.agent)
             agent = grid.random_tile(chance, reachable(filled, home))
             return (agent, played.boxes), (agent, played)
 
@@ -407,9 +407,8 @@ class Sokoban(base.Environment):
         """
         places, words = random_words(key, (self.height * self.width,), (5,))
         chance = chances(words)
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        tile = grid.random_tile(chance[0], inner)
-        toggled = level.walls ^ grid.at(tile, self.height, self.width)
+        tile = grid.random_tile(chance[0], grid.inside(*self.size))
+        toggled = level.walls ^ self.at(tile)
         number = (level.boxes[:, 0] >= 0).sum()
         which = (chance[1] * number).astype(jnp.int32)
         floor = ~level.walls & ~self._mask(level.boxes)
@@ -431,8 +430,7 @@ class Sokoban(base.Environment):
             change(boxes=in_order(level.boxes.at[which].set(box))),
             change(base_targets=bases, proxy_targets=proxies),
         ]
-        which = (chance[4] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[4], edited)
 
     # -------------------------------------------------------------- solutions
 
@@ -532,9 +530,8 @@ class Sokoban(base.Environment):
             steps = [self._replayed_steps(level, k, last) for k in range(2)]
             there = jnp.stack([level.base_targets, level.proxy_targets])[:, 0, 0] >= 0
             return self.solution(jnp.stack(steps), there.astype(jnp.float32))
-        last = jnp.minimum(last, UNREACHABLE - 1)
         steps = jnp.stack([self._steps(level, k) for k in range(2)])
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     def solve_on_host(self, level: Level, objective: int) -> list[int] | None:
@@ -666,7 +663,7 @@ class Sokoban(base.Environment):
         self, state: State, params: Params
     ) -> Bool[Array, "height width channel"]:
         level = state.level
-        agent = grid.at(state.agent, self.height, self.width)
+        agent = self.at(state.agent)
         tiles = (state.boxes, level.base_targets, level.proxy_targets)
         return jnp.stack([level.walls, agent, *map(self._mask, tiles)], axis=-1)
 
@@ -685,5 +682,5 @@ class Sokoban(base.Environment):
             Layer(boxes & bases, (0, 110, 80), "dot"),
             Layer(boxes & proxies, (166, 108, 0), "dot"),
             Layer(boxes & both, (83, 109, 40), "dot"),
-            Layer(grid.at(state.agent, self.height, self.width), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]

@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 
+from mesagym import grid
 from mesagym.errors import UserError
 from mesagym.levels.pool import LevelClass, LevelPool, Solution, make_pool
 from mesagym.levels.sample import sample_accepted
+from mesagym.levels.solve import UNREACHABLE
 
 NO_LEVEL = (
     "env: no level of {}x{} tiles can be drawn with these settings; take a larger "
@@ -37,6 +39,10 @@ class LevelSource(abc.ABC):
     height: Any
     width: Any
     num_objectives: Any
+
+    def at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
+        """Return the mask that is true at one tile alone; of (-1, -1), at none."""
+        return grid.at(place, self.height, self.width)
 
     @abc.abstractmethod
     def make_params(self, pool: LevelPool | None) -> Any:
@@ -137,6 +143,17 @@ class LevelSource(abc.ABC):
             jnp.concatenate([steps, jnp.full(extra, -1)]).astype(jnp.int32),
             jnp.concatenate([returns, jnp.full(extra, jnp.nan)]).astype(jnp.float32),
         )
+
+    def in_time(self, steps: Int[Array, " own"], params: Any) -> Int[Array, " own"]:
+        """Return steps as a solution has them: -1 where no way leads within the time.
+
+        Args:
+            steps: the fewest to each objective's crediting, `UNREACHABLE` where none
+                lead there.
+            params: the parameters, which hold the time limit.
+        """
+        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
+        return jnp.where(steps <= last, steps, -1)
 
     @abc.abstractmethod
     def guide(self, level: Any, objective: int) -> Any:

@@ -25,6 +25,7 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import chances
 from mesagym.levels.shift import Shift, allocation_shifts
 from mesagym.levels.solve import UNREACHABLE, distances, reachable
 from mesagym.sprites import Layer
@@ -301,11 +302,11 @@ class TreeGrove(base.Environment):
         walls = get_layout(self.layout)(key_walls, self.height, self.width)
         tiles = self.height * self.width
         bits = jax.random.bits(key_places, (tiles + 2,), jnp.uint32)
-        chance = (bits[tiles:] >> 8).astype(jnp.float32) * 2.0**-24
+        chance = chances(bits[tiles:])
         home = ~walls
         if solvable and self.layout != "open":
             tile = grid.random_tile(chance[0], home)
-            home = reachable(walls, grid.at(tile, self.height, self.width))
+            home = reachable(walls, self.at(tile))
         drawn = grid.random_tiles(bits[:tiles], home, 1 + self.max_trees)
         number = jnp.arange(self.max_trees)
         places = jnp.where((number < params.num_trees)[:, None], drawn[1:], -1)
@@ -336,7 +337,7 @@ class TreeGrove(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        home = reachable(level.walls, grid.at(level.agent, self.height, self.width))
+        home = reachable(level.walls, self.at(level.agent))
         places = jnp.concatenate([level.agent[None], level.places])
         present = places[:, 0] >= 0
         joined = home[places[:, 0], places[:, 1]].all(where=present)
@@ -365,12 +366,11 @@ class TreeGrove(base.Environment):
         order = jnp.argsort(jnp.where(present, chance[5:], 1.0))
         count = self._draw_count(chance[2], params, alpha)
         redrawn = jnp.zeros_like(present).at[order].set(jnp.arange(len(order)) < count)
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        wall = grid.random_tile(chance[3], inner)
+        wall = grid.random_tile(chance[3], grid.inside(*self.size))
 
         choice = (chance[4] * (3 if self.layout == "open" else 4)).astype(jnp.int32)
         return self._level(
-            level.walls ^ (grid.at(wall, self.height, self.width) & (choice == 3)),
+            level.walls ^ (self.at(wall) & (choice == 3)),
             jnp.where(choice == 0, tile, level.agent),
             jnp.where(choice == 1, moved, places),
             jnp.where(choice == 2, redrawn, level.standing),
@@ -389,7 +389,7 @@ class TreeGrove(base.Environment):
         """Return what the objective's reference policy needs, see the promise."""
 
         def far(place: Int[Array, "2"]) -> Int[Array, "height width"]:
-            return distances(level.walls, grid.at(place, self.height, self.width))
+            return distances(level.walls, self.at(place))
 
         return Guide(jax.vmap(far)(level.places), jnp.array(objective == 0))
 
@@ -407,13 +407,12 @@ class TreeGrove(base.Environment):
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Return the exact steps to the nearest tree, and no returns."""
-        start = grid.at(level.agent, self.height, self.width)
+        start = self.at(level.agent)
         far = distances(level.walls, start).astype(jnp.int32)
         there = far[level.places[:, 0], level.places[:, 1]]
         steps = jnp.where(level.standing, there, UNREACHABLE).min()
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
-        return self.solution(jnp.full(2, steps), jnp.full(2, jnp.nan))
+        steps = self.in_time(jnp.full(2, steps), params)
+        return self.solution(steps, jnp.full(2, jnp.nan))
 
     # ------------------------------------------------------------------ texts
 
@@ -441,8 +440,7 @@ class TreeGrove(base.Environment):
         worth = drawing.settings.get("worth", WORTH)
         if worth < 0:
             raise UserError(f"level: worth: {worth} is below 0; use 0 or more")
-        start = grid.at(jnp.array(agent), self.height, self.width)
-        far = np.asarray(distances(jnp.asarray(walls), start))
+        far = np.asarray(distances(jnp.asarray(walls), self.at(jnp.array(agent))))
         found = drawing.all("*o")
         for number, place in enumerate(found, 1):
             if number > self.max_trees:
@@ -490,7 +488,7 @@ class TreeGrove(base.Environment):
             Layer(state.level.walls, sprites.WALL),
             Layer(stumps, (170, 120, 70), "dot"),
             Layer(trees, (0, 130, 90), "tree"),
-            Layer(grid.at(state.agent, *size), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]
 
 

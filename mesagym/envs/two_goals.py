@@ -25,8 +25,9 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
+from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
 from mesagym.sprites import Layer
 
 FAMILIES: tuple[str, ...] = ("flag", "tile", "time", "overseer")
@@ -267,20 +268,20 @@ class TwoGoals(base.Environment):
         chance = jax.random.uniform(key_places, (8,))
         agent = grid.random_tile(chance[0], ~walls)
         if solvable:
-            moves = first_moves(walls, self._at(agent))
+            moves = first_moves(walls, self.at(agent))
         else:
             # Unfiltered, any two tiles may be drawn: as if no move led to both.
             moves = jnp.zeros((len(grid.MOVES), *self.size), dtype=bool)
-        home = moves.any(axis=0) if solvable else ~walls & ~self._at(agent)
+        home = moves.any(axis=0) if solvable else ~walls & ~self.at(agent)
         base_tile = grid.random_tile(chance[1], home)
-        elsewhere = home & ~self._at(base_tile) & ~_shared(moves, base_tile)
+        elsewhere = home & ~self.at(base_tile) & ~_shared(moves, base_tile)
         far = grid.random_tile(chance[2], elsewhere)
-        free = home & ~self._at(base_tile) & ~self._at(far)
+        free = home & ~self.at(base_tile) & ~self.at(far)
         accepted = elsewhere.any() & free.any()
         distractor = grid.random_tile(chance[3], free)
         sign = jnp.full(2, -1, jnp.int32)
         if self.has_sign:
-            free = free & ~self._at(distractor)
+            free = free & ~self.at(distractor)
             accepted &= free.any()
             sign = grid.random_tile(chance[4], free)
         # A toss, so that neither goal is the one that was drawn around the other.
@@ -302,9 +303,6 @@ class TwoGoals(base.Environment):
         )
         return level, accepted
 
-    def _at(self, place: Int[Array, "2"]) -> Bool[Array, "height width"]:
-        return grid.at(place, self.height, self.width)
-
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
         # The two goals may share a tile, and nothing else may.
@@ -313,7 +311,7 @@ class TwoGoals(base.Environment):
         apart = [(a != b).any() for i, a in enumerate(alone) for b in alone[:i] + goals]
         places = jnp.stack(alone + goals)
         on_floor = ~level.walls[places[:, 0], places[:, 1]]
-        home = reachable(level.walls | self._end(level, 1), self._at(level.agent))
+        home = reachable(level.walls | self._end(level, 1), self.at(level.agent))
         solvable = home[level.base_tile[0], level.base_tile[1]]
         return jnp.stack(apart).all() & on_floor.all() & solvable
 
@@ -322,7 +320,7 @@ class TwoGoals(base.Environment):
         both = (level.base_tile == level.proxy_tile).all()
         ends = ~both & (level.proxy_ends if objective == 1 else True)
         tile = level.proxy_tile if objective == 1 else level.base_tile
-        return self._at(tile) & ends
+        return self.at(tile) & ends
 
     @base.compiled()
     def propose_edit(
@@ -339,10 +337,9 @@ class TwoGoals(base.Environment):
         Where the proxy tile is drawn, the marker is drawn anew as well.
         """
         chance = jax.random.uniform(key, (5,))
-        inner = jnp.zeros(self.size, dtype=bool).at[1:-1, 1:-1].set(True)
-        tile = grid.random_tile(chance[0], inner)
+        tile = grid.random_tile(chance[0], grid.inside(*self.size))
         floor_tile = grid.random_tile(chance[0], ~level.walls)
-        moves = first_moves(level.walls, self._at(level.agent))
+        moves = first_moves(level.walls, self.at(level.agent))
         shifted = chance[2] < alpha
         change = partial(dataclasses.replace, level)
 
@@ -356,7 +353,7 @@ class TwoGoals(base.Environment):
             )
 
         edited = [
-            change(walls=level.walls ^ self._at(tile)),
+            change(walls=level.walls ^ self.at(tile)),
             change(agent=floor_tile),
             change(distractor=floor_tile),
             goals(floor_tile),
@@ -364,8 +361,7 @@ class TwoGoals(base.Environment):
         ]
         if self.has_sign:
             edited.append(change(sign=floor_tile))
-        which = (chance[4] * len(edited)).astype(jnp.int32)
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *edited)
+        return one_of(chance[4], edited)
 
     @base.compiled()
     def classify(self, level: Level) -> LevelClass:
@@ -375,8 +371,8 @@ class TwoGoals(base.Environment):
         shortest path to the proxy tile avoids the base tile, and where either is out
         of reach.
         """
-        agent, base_tile = self._at(level.agent), self._at(level.base_tile)
-        way = ways(level.walls, agent, base_tile, self._at(level.proxy_tile))
+        agent, base_tile = self.at(level.agent), self.at(level.base_tile)
+        way = ways(level.walls, agent, base_tile, self.at(level.proxy_tile))
         both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
         moves = first_moves(level.walls, agent)
         shares = _shared(moves, level.base_tile)
@@ -392,23 +388,19 @@ class TwoGoals(base.Environment):
         The way may not cross the other tile where that ends the episode.
         """
         tile = level.base_tile if objective == 0 else level.proxy_tile
-        return distances(level.walls | self._end(level, 1 - objective), self._at(tile))
+        return distances(level.walls | self._end(level, 1 - objective), self.at(tile))
 
     def guided_action(
         self, guide: Int[Array, "height width"], state: State
     ) -> Int[Array, ""]:
-        step = partial(grid.move, state.level.walls, state.agent)
-        ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        return jnp.argmin(guide[ends[:, 0], ends[:, 1]])
+        return downhill(state.level.walls, guide, state.agent)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         fields = [self.guide(level, k) for k in range(2)]
-        steps = [f[level.agent[0], level.agent[1]].astype(jnp.int32) for f in fields]
-        steps = jnp.stack(steps)
-        last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        steps = jnp.where(steps <= last, steps, -1)
+        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
+        steps = self.in_time(steps, params)
         return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
@@ -482,9 +474,9 @@ class TwoGoals(base.Environment):
     def _marker(self, state: State, params: Params) -> Bool[Array, "height width"]:
         level = state.level
         if self.marker_family == "tile":
-            return self._at(level.sign) & level.marker
+            return self.at(level.sign) & level.marker
         if self.marker_family == "overseer":
-            return self._at(level.sign) & ~level.marker
+            return self.at(level.sign) & ~level.marker
         seen = level.marker
         if self.marker_family == "time":
             seen = seen & (state.time >= params.marker_time)
@@ -496,11 +488,11 @@ class TwoGoals(base.Environment):
         level = state.level
         tiles = (state.agent, level.base_tile, level.proxy_tile, level.distractor)
         marker = self._marker(state, params)
-        return jnp.stack([level.walls, *map(self._at, tiles), marker], axis=-1)
+        return jnp.stack([level.walls, *map(self.at, tiles), marker], axis=-1)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         level, marker = state.level, self._marker(state, params)
-        base_tile, proxy_tile = self._at(level.base_tile), self._at(level.proxy_tile)
+        base_tile, proxy_tile = self.at(level.base_tile), self.at(level.proxy_tile)
         if self.has_sign:
             shape = "flag" if self.marker_family == "tile" else "ghost"
             marked = [Layer(level.walls, sprites.WALL), Layer(marker, _SIGN, shape)]
@@ -512,12 +504,12 @@ class TwoGoals(base.Environment):
             ]
         return [
             *marked,
-            Layer(self._at(level.distractor), _DISTRACTOR, "cross"),
+            Layer(self.at(level.distractor), _DISTRACTOR, "cross"),
             Layer(proxy_tile, _PROXY, "ring"),
             Layer(base_tile, _BASE, "diamond"),
             # Where shapes fill their tile, one colour must say that it is both.
             Layer(base_tile & proxy_tile, _BOTH, "diamond"),
-            Layer(self._at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc"),
         ]
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mesagym.levels.pool import key_bits
+from mesagym.levels.randomness import chances
 
 
 def step_chances(key: jax.Array, n: int) -> Float[Array, "{n}"]:
@@ -25,4 +26,4 @@ def step_chances(key: jax.Array, n: int) -> Float[Array, "{n}"]:
     # Far apart before they are mixed, as in Weyl's sequence of the golden ratio.
     apart = first + jnp.arange(n, dtype=jnp.uint32) * jnp.uint32(0x9E3779B9)
     words = jax.vmap(key_bits)(apart[:, None])
-    return (words >> 8).astype(jnp.float32) * 2.0**-24
+    return chances(words)

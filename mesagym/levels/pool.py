@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, UInt32
 
+from mesagym.levels.randomness import chances
+
 AGREEING, AMBIGUOUS, DISTINGUISHING = range(3)
 
 LABEL_NAMES: tuple[str, ...] = ("agreeing", "ambiguous", "distinguishing")
@@ -80,11 +82,10 @@ def make_pool(
 
 def draw_index(pool: LevelPool, bits: UInt32[Array, ""]) -> Int[Array, ""]:
     """Turn 32 random bits into the index of a level, by the pool's weights."""
+    uniform = chances(bits)
     if pool.cumulative is None:
-        # 24 bits fill a float32 exactly; below 1, so the index stays below n.
-        uniform = (bits >> 8).astype(jnp.float32) * 2.0**-24
+        # Below 1, so the index stays below n.
         return (uniform * pool.size).astype(jnp.int32)
-    uniform = (bits >> 8).astype(jnp.float32) * 2.0**-24
     index = jnp.searchsorted(pool.cumulative, uniform, side="right")
     return jnp.minimum(index, pool.size - 1).astype(jnp.int32)
 

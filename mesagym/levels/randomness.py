@@ -1,6 +1,8 @@
 """Random words for several uses from one call, which compiles once and runs once."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,3 +25,14 @@ def random_words(key: jax.Array, *shapes: tuple[int, ...]) -> list[jax.Array]:
 def chances(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return uniform numbers of [0, 1) in steps of 2**-24, which float32 holds."""
     return (words >> 8).astype(jnp.float32) * jnp.float32(2**-24)
+
+
+def one_of(chance: Float[Array, ""], options: Sequence[Any]) -> Any:
+    """Return one of several pytrees of one structure, all alike.
+
+    Args:
+        chance: drawn uniformly from [0, 1).
+        options: what to choose from.
+    """
+    which = (chance * len(options)).astype(jnp.int32)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves)[which], *options)

@@ -1,11 +1,13 @@
 """Shortest distances and reachability on a grid, by spreading wavefronts of bits."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, UInt32
 
+from mesagym import grid
 from mesagym.levels import bitgrid
 from mesagym.levels.lanes import over_lanes
 
@@ -78,6 +80,23 @@ def _distance_bits(
     planes = jnp.concatenate([jnp.stack(low), high])
     odd = ((rounds << _ROUND) >> jnp.arange(num_bits)) & 1 == 1
     return reached, planes ^ jnp.where(odd[:, None, None, None], reached, jnp.uint32(0))
+
+
+def downhill(
+    walls: Bool[Array, "height width"],
+    steps: Int[Array, "height width"],
+    position: Int[Array, "2"],
+) -> Int[Array, ""]:
+    """Return the move that ends where the fewest steps are left, the first of equals.
+
+    Args:
+        walls: tiles that cannot be entered; the border is.
+        steps: to go from every tile, of `distances`.
+        position: ``(row, column)``.
+    """
+    move = partial(grid.move, walls, position)
+    ends = jax.vmap(move)(jnp.arange(len(grid.MOVES)))
+    return jnp.argmin(steps[ends[:, 0], ends[:, 1]])
 
 
 def reachable(

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesagym import grid as cells
 from mesagym.levels import solve
 from mesagym.levels.ascii import read_drawing
 from tests import reference
 
 SHAPE = (7, 9)
+INSIDE = np.asarray(cells.inside(*SHAPE))
 
 
 def grid(text: str) -> np.ndarray:
@@ -28,6 +30,17 @@ def walls_with(seed: int, share: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def distances():
     return jax.jit(solve.distances)
+
+
+@pytest.fixture(scope="module")
+def downhill():
+    """Steps that are left to go after the move from each of some places."""
+
+    def after(walls: jax.Array, far: jax.Array, place: jax.Array) -> jax.Array:
+        end = cells.move(walls, place, solve.downhill(walls, far, place))
+        return far[end[0], end[1]]
+
+    return jax.jit(jax.vmap(after, (None, None, 0)))
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +87,19 @@ def test_reachable_is_where_the_distance_is_finite(distances, seed, share):
     start = jnp.zeros(SHAPE, dtype=bool).at[1, 1].set(True)
     near = distances(walls, start) < solve.UNREACHABLE
     np.testing.assert_array_equal(jax.jit(solve.reachable)(walls, start), near)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0, 0.6))
+def test_going_downhill_comes_a_step_closer_from_wherever_a_path_leads(
+    distances, downhill, seed, share
+):
+    walls = jnp.asarray(walls_with(seed, share))
+    far = distances(walls, jnp.zeros(SHAPE, dtype=bool).at[1, 1].set(True))
+    after = downhill(walls, far, jnp.argwhere(INSIDE))
+    before = far[INSIDE]
+    joined = (before > 0) & (before < solve.UNREACHABLE)
+    np.testing.assert_array_equal(after[joined], before[joined] - 1)
 
 
 @pytest.mark.parametrize("spiral", [False, True])
