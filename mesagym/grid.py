@@ -92,6 +92,34 @@ def random_tiles(
     return jnp.where(mask.ravel()[chosen][:, None], tiles, -1).astype(jnp.int32)
 
 
+def random_masks(
+    bits: UInt32[Array, " tile"],
+    mask: Bool[Array, "height width"],
+    *counts: Int[Array, ""],
+) -> list[Bool[Array, "height width"]]:
+    """Return the first tiles of a mask in a random order, for each of some counts.
+
+    Args:
+        bits: one random word for each tile of the grid, in reading order.
+        mask: the tiles to choose from.
+        *counts: how many; where the mask has fewer, it is returned whole.
+    """
+    # Mask, 19 random bits, and the tile itself against ties.
+    rank = (bits >> 13 << 12) | jnp.arange(mask.size, dtype=jnp.uint32)
+    rank |= mask.ravel().astype(jnp.uint32) << 31
+
+    def chosen(n: Int[Array, ""]) -> Bool[Array, "height width"]:
+        # The n-th highest rank, bit by bit: a tenth of what sorting costs.
+        def add_bit(i: Int[Array, ""], found: jax.Array) -> jax.Array:
+            higher = found | (jnp.uint32(1 << 31) >> i.astype(jnp.uint32))
+            return jnp.where((rank >= higher).sum() >= n, higher, found)
+
+        least = jax.lax.fori_loop(0, 32, add_bit, jnp.uint32(0))
+        return mask & (rank >= least).reshape(mask.shape) & (n > 0)
+
+    return [chosen(n) for n in counts]
+
+
 def crop(
     channels: Bool[Array, "height width channel"], centre: Int[Array, "2"], radius: int
 ) -> Bool[Array, "side side channel"]:

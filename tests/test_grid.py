@@ -35,7 +35,7 @@ def walk():
 
     def follow(start: tuple[int, int], actions: list[int]) -> list[tuple[int, int]]:
         tiles = scan(jnp.array(start, jnp.int32), jnp.array(actions, jnp.int32))
-        return [tuple(map(int, tile)) for tile in tiles]
+        return [(int(row), int(column)) for row, column in tiles]
 
     return follow
 
@@ -164,3 +164,23 @@ def test_tiles_that_a_mask_lacks_are_nowhere_and_last():
     count = int((~ROOM).sum())
     assert (tiles[:count] >= 0).all()
     assert (tiles[count:] == -1).all()
+
+
+def test_random_masks_of_one_order_hold_as_many_tiles_as_asked_for():
+    mask = grid.inside(5, 6).at[2, 2].set(False)
+    words = jax.random.bits(jax.random.key(8), (30,))
+    counts = [0, 1, 4, 11, 20]
+    masks = grid.random_masks(words, mask, *map(jnp.int32, counts))
+    assert [int(each.sum()) for each in masks] == [0, 1, 4, 11, 11]
+    for fewer, more in zip(masks, [*masks[1:], mask], strict=True):
+        assert not (fewer & ~more).any()
+
+
+def test_random_masks_are_uniform_over_the_mask():
+    mask = grid.inside(5, 6).at[2, 2].set(False)
+    words = jax.random.bits(jax.random.key(9), (4000, 30))
+    drawn = jax.vmap(lambda bits: grid.random_masks(bits, mask, jnp.int32(3))[0])(words)
+    places = np.asarray(drawn).sum(axis=0)[np.asarray(mask)]
+    assert places.sum() == 12000
+    # Without replacement, so the counts vary a little less than independent ones.
+    assert stats.chisquare(places).pvalue > 0.001

@@ -414,8 +414,8 @@ class KeysChests(base.Environment):
         fits = (usual_fit | (alpha >= 1)) & (other_fit | (alpha <= 0))
         shifted = chances(rows[0, 1]) < alpha
         keys, chests, ghosts = jnp.where(shifted, other, usual)
-        key, both = _first(rows[0, 2:], free, keys, keys + chests)
-        (ghost,) = _first(rows[1, 2:], free & ~key, ghosts)
+        key, both = grid.random_masks(rows[0, 2:], free, keys, keys + chests)
+        (ghost,) = grid.random_masks(rows[1, 2:], free & ~key, ghosts)
         tiles = walls * WALL | key * KEY | (both & ~key) * CHEST | ghost * GHOST
         return Level(tiles.astype(jnp.uint8), agent, keys, chests), fits
 
@@ -736,31 +736,3 @@ class KeysChests(base.Environment):
 
 
 _LETTERS = (("#", WALL), ("k", KEY), ("*b", CHEST), ("gb", GHOST))
-
-
-def _first(
-    bits: UInt32[Array, " tile"],
-    mask: Bool[Array, "height width"],
-    *counts: Int[Array, ""],
-) -> list[Bool[Array, "height width"]]:
-    """Return the first tiles of a mask in a random order, for each of some counts.
-
-    Args:
-        bits: one random word for each tile.
-        mask: the tiles to choose from.
-        *counts: how many, at least 1.
-    """
-    # Mask, 19 random bits, and the tile itself against ties.
-    rank = (bits >> 13 << 12) | jnp.arange(mask.size, dtype=jnp.uint32)
-    rank |= mask.ravel().astype(jnp.uint32) << 31
-
-    def chosen(n: Int[Array, ""]) -> Bool[Array, "height width"]:
-        # The n-th highest rank, bit by bit: a tenth of what sorting costs.
-        def add_bit(i: Int[Array, ""], found: jax.Array) -> jax.Array:
-            higher = found | (jnp.uint32(1 << 31) >> i.astype(jnp.uint32))
-            return jnp.where((rank >= higher).sum() >= n, higher, found)
-
-        least = jax.lax.fori_loop(0, 32, add_bit, jnp.uint32(0))
-        return mask & (rank >= least).reshape(mask.shape) & (n > 0)
-
-    return [chosen(n) for n in counts]
