@@ -86,7 +86,10 @@ def from_config_name(name: str) -> str:
     for python_name, entry in table().items():
         if name in (entry.config, python_name):
             return python_name
-    allowed = [entry.config for entry in table().values()]
+    # In the spelling in which it was asked for.
+    allowed = list(table())
+    if not re.search(r"-v\d+$", name):
+        allowed = [entry.config for entry in table().values()]
     raise UserError(f"env: unknown environment '{name}'." + nearest(name, allowed))
 
 

@@ -1,10 +1,18 @@
 """What a configuration must satisfy before anything is compiled or written."""
 
 import math
+import sys
+from pathlib import Path
 from typing import Any
 
 from mesagym.cli import schema
 from mesagym.cli.env_schema import GridConfig
+from mesagym.cli.level_schema import (
+    CheckSplitConfig,
+    FilmConfig,
+    PlayConfig,
+    ShowConfig,
+)
 from mesagym.cli.schema import Key
 from mesagym.errors import UserError, nearest
 
@@ -40,6 +48,37 @@ def settle(config: Any) -> None:
         config.seeds = _seeds(config.seeds, first=0)
     if isinstance(config, schema.ReportConfig):
         config.run = _paths(config.run)
+
+
+def check_outside(config: Any) -> None:
+    """Refuse what a command would only miss after its work: a folder, a terminal.
+
+    Raises:
+        UserError: names the key, or what is missing.
+    """
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if isinstance(config, PlayConfig) and not terminal:
+        raise UserError(
+            "play: needs a terminal to draw on and to read keys from; `mesagym film` "
+            "and `mesagym show` write files"
+        )
+    folder = getattr(config, "folder", None)
+    if folder is not None:
+        if getattr(config, "shift", None) is not None:
+            raise UserError("shift and folder: give one of them, not both")
+        place = Path(folder)
+        if not place.exists():
+            raise UserError(f"folder: there is no folder or file '{folder}'")
+        if place.is_dir() and not any(place.glob("*.txt")):
+            raise UserError(f"folder: '{folder}' holds no file that ends in .txt")
+    suffix = ".gif" if isinstance(config, FilmConfig) else ".png"
+    drawn = isinstance(config, FilmConfig | ShowConfig | CheckSplitConfig)
+    if drawn and config.out is not None and Path(config.out).suffix.lower() != suffix:
+        raise UserError(f"out: '{config.out}' does not end in {suffix}")
+    if isinstance(config, FilmConfig) and None not in (config.run, config.policy):
+        raise UserError(
+            "run and policy: give one of them; a run's own policies are filmed"
+        )
 
 
 def _check_value(each: Key) -> None:

@@ -42,7 +42,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "check-split": Command(
-        "say what a split's levels can tell apart, before anything is trained",
+        "say what a split's levels can tell apart, before any training",
         (
             "mesagym check-split env=keys_chests",
             "mesagym check-split env=corner env.size=9 split.alpha=0.01",
@@ -86,5 +86,9 @@ def say(line: str) -> None:
 
 def carry_out(command: str, config: Any) -> int:
     """Carry out a subcommand with its settled configuration; return the exit code."""
+    from mesagym.cli.check import check_outside
+
+    # Importing a command's module takes seconds; these checks do not.
+    check_outside(config)
     module = importlib.import_module(f"mesagym.cli.{command.replace('-', '_')}")
     return module.run(config)

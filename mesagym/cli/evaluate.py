@@ -74,7 +74,7 @@ def run(config: EvaluateConfig) -> int:
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         show = _show_contest if assessment.kind == CONTEST else _show_amounts
-        show(assessment, config, len(trained.seeds))
+        show(assessment, len(trained.seeds))
         if "in_words" in summary:
             print(summary["in_words"])
         print(f"Evaluation: {record.path}")
@@ -95,22 +95,24 @@ def _as_rows(assessment: Assessment) -> list[dict[str, Any]]:
     ]
 
 
-def _title(config: EvaluateConfig, seeds: int) -> str:
-    return f"Means over {seeds} seed{'s' * (seeds != 1)}, {config.levels} levels each"
+def _title(assessment: Assessment, seeds: int) -> str:
+    sizes = sorted({pool.size for pool in assessment.pools.values()})
+    levels = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f"Means over {seeds} seed{'s' * (seeds != 1)}, {levels} levels each"
 
 
-def _show_amounts(assessment: Assessment, config: EvaluateConfig, seeds: int) -> None:
+def _show_amounts(assessment: Assessment, seeds: int) -> None:
     """Print what was earned of each objective on each shift, by each way of acting."""
     from mesagym.report.terminal import amount_table, show
 
     amounts = Amounts(assessment.outcomes)
     table = amount_table([(mode, amounts, mode) for mode in amounts.modes()])
-    table.title = _title(config, seeds)
+    table.title = _title(assessment, seeds)
     table.title_justify = "left"
     show(table)
 
 
-def _show_contest(assessment: Assessment, config: EvaluateConfig, seeds: int) -> None:
+def _show_contest(assessment: Assessment, seeds: int) -> None:
     """Print one row for each shift and way of acting, random's among them."""
     own = own_objectives_of(assessment.outcomes)
     base, proxy = spoken(own[0]), proxies_in_words(own)
@@ -131,4 +133,4 @@ def _show_contest(assessment: Assessment, config: EvaluateConfig, seeds: int) ->
         f"{proxy} first",
         "neither",
     ]
-    show_table(_title(config, seeds), header, shown)
+    show_table(_title(assessment, seeds), header, shown)

@@ -11,6 +11,7 @@ from mesagym.cli.levels import choose_levels, made, title_of
 from mesagym.cli.playing import play
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
+from mesagym.registry import config_name
 from mesagym.report.films import FRAME_WIDTH, save_film
 from mesagym.training.saved import load
 
@@ -24,7 +25,7 @@ def run(config: FilmConfig) -> int:
     else:
         trained = None
         env, params = made(config.env)
-        _check_policy(env, config.policy)
+        _check_policy(env, config.policy or "random")
     chosen = choose_levels(
         env, params, config.n, config.seed, alpha=config.alpha, shift=config.shift
     )
@@ -41,11 +42,11 @@ def run(config: FilmConfig) -> int:
         seeds = [trained.seeds[k % len(trained.seeds)] for k in range(config.n)]
         weights = [trained.of_seed(seed) for seed in seeds]
         who = f"trained in {config.run}"
-        name = trained.env_name
+        name = config_name(trained.env_name)
     else:
         # An oracle belongs to the grid that it is put on.
-        policy = _scripted(chosen.env, config.policy)
-        who, name = config.policy, config.env.name
+        who, name = config.policy or "random", config.env.name
+        policy = _scripted(chosen.env, who)
     side = max(chosen.env.height, chosen.env.width)
     played = play(
         chosen.env,

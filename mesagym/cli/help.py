@@ -30,14 +30,15 @@ Begin with `mesagym demo`, or with `mesagym doctor` if something does not work.
 Documentation: docs/cli.md"""
 
 
-def command_help(composed_by: Any) -> str:
+def command_help(composed_by: Any, overrides: list[str]) -> str:
     """Return the help of a subcommand.
 
     Args:
         composed_by: the subcommand's `Composer`.
+        overrides: as typed; those that choose files of groups count.
     """
     command = composed_by.command
-    keys = composed_by.keys([])
+    keys = composed_by.keys(overrides)
     parts = [
         f"mesagym {command}: {COMMANDS[command].summary}\n",
         "Examples:",

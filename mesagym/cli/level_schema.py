@@ -64,8 +64,10 @@ class FilmConfig:
 
     env: EnvConfig = MISSING
     split: SplitConfig = MISSING
-    policy: str = key(
-        "random, or oracle:<objective>, an objective's own expert", "random", shown=True
+    policy: str | None = key(
+        "random, or oracle:<objective>, an objective's own expert; null is random",
+        None,
+        shown=True,
     )
     run: str | None = key(
         "a run directory, whose trained policies are filmed instead, in their own "

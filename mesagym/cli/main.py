@@ -94,7 +94,7 @@ def _command(command: str, overrides: list[str], given: argparse.Namespace) -> i
         if given.help:
             from mesagym.cli.help import command_help
 
-            print(command_help(composed_by))
+            print(command_help(composed_by, overrides))
             return 0
         if given.cfg is not None:
             composed_by.show(overrides, given.cfg)

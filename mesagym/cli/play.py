@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,6 @@ from mesagym.cli import device
 from mesagym.cli.level_schema import PlayConfig
 from mesagym.cli.levels import Levels, choose_levels, made, title_of
 from mesagym.envs.base import Environment
-from mesagym.errors import UserError
 from mesagym.sprites import DETAIL
 
 LEVELS = 64
@@ -24,7 +24,8 @@ LEVELS = 64
 
 _ARROWS = {b"\x1b[A": "up", b"\x1b[D": "left", b"\x1b[B": "down", b"\x1b[C": "right"}
 _LETTERS = {"w": "up", "a": "left", "s": "down", "d": "right", " ": "jump", ".": "stay"}
-_QUIT, _AGAIN, _NEXT = ("q", "\x03", "\x04"), "r", "n"
+_QUIT, _AGAIN, _NEXT = ("q", "\x04"), "r", "n"
+_INTERRUPT = "\x03"
 
 _LOOK_NARROWER = 8  # tiles of a window at least: fewer show nothing
 
@@ -99,11 +100,6 @@ class Game:
 def run(config: PlayConfig) -> int:
     """Play until the person leaves."""
     device.use(config.device)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError(
-            "play: needs a terminal to draw on and to read keys from; `mesagym film` "
-            "and `mesagym show` write files"
-        )
     env, params = made(config.env)
     chosen = choose_levels(
         env,
@@ -120,6 +116,8 @@ def run(config: PlayConfig) -> int:
         while True:
             _draw(game, keys)
             pressed = read()
+            if pressed == _INTERRUPT:
+                raise KeyboardInterrupt
             if pressed in _QUIT:
                 return 0
             if pressed == _AGAIN:
@@ -137,6 +135,9 @@ def keys_of(env: Environment) -> dict[str, int]:
         keys |= {letter: k for letter, action in _LETTERS.items() if action == name}
         if name in _ARROWS.values():
             keys[name] = k
+    # Who presses up where one can only jump means to jump.
+    if "up" not in env.action_names and "jump" in env.action_names:
+        keys["up"] = keys["w"] = env.action_names.index("jump")
     return keys
 
 
@@ -161,8 +162,8 @@ _ARROW_SIGNS = {"up": "↑", "left": "←", "down": "↓", "right": "→"}
 def picture(game: Game, columns: int, rows: int) -> list[str]:
     """Return the state as lines of coloured half blocks, two pixels high each.
 
-    The largest tiles that fit are taken; where even the smallest that show shapes do
-    not, the window around the agent that fits is shown.
+    The largest tiles that fit are taken; small ones show colours and no shapes. Where
+    even the smallest do not fit, the window around the agent that does is shown.
 
     Args:
         game: with its state.
@@ -170,12 +171,13 @@ def picture(game: Game, columns: int, rows: int) -> list[str]:
         rows: of the terminal that the picture may take.
     """
     env = game.env
-    for tile in (12, 10, 8, 6):
-        if tile * env.width <= columns and tile * env.height <= 2 * rows:
-            break
-    image = np.asarray(
-        env.render(game.state, game.chosen.params, tile=max(tile, DETAIL + 1))
-    )
+    fitting = [
+        tile
+        for tile in (12, 10, 8, 6, 4, 2)
+        if tile * env.width <= columns and tile * env.height <= 2 * rows
+    ]
+    tile = fitting[0] if fitting else DETAIL + 1
+    image = np.asarray(env.render(game.state, game.chosen.params, tile=tile))
     width, height = columns // tile * tile, 2 * rows // tile * tile
     if image.shape[1] > width or image.shape[0] > height:
         row, column = (int(i) for i in env.centre(game.state))
@@ -204,7 +206,8 @@ def _window(image: np.ndarray, middle: int, length: int, axis: int) -> np.ndarra
 
 def _draw(game: Game, keys: dict[str, int]) -> None:
     columns, rows = shutil.get_terminal_size()
-    said = [*game.lines(), explained(game.env)]
+    keys_line = textwrap.wrap(explained(game.env), max(20, columns - 1))
+    said = [*game.lines(), *keys_line]
     drawn = picture(game, columns, rows - len(said) - 1)
     lines = [*drawn, *(line[: columns - 1] for line in said)]
     # From the upper left corner, each line cleared to its end, and all below.

@@ -172,9 +172,10 @@ class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
         known.remove("pool")
         for name in settings:
             if name not in known:
+                static = [each.name for each in dataclasses.fields(self)]
                 raise UserError(
                     f"env.{name}: {self.name} has no such setting."
-                    + nearest(name, known)
+                    + nearest(name, [*static, *known])
                 )
         params = params.replace(
             **{

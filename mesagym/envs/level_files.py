@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
+from mesagym.tracking import atomic_write_text
+from mesagym.tracking.files import make_folders
 
 SUFFIX = ".txt"
 
@@ -57,14 +59,14 @@ def write_levels(
         The files.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folders(folder)
     n = jax.tree.leaves(levels)[0].shape[0]
     names = names or [f"level-{i:03d}" for i in range(n)]
     files = []
     for i, name in zip(range(n), names, strict=True):
         level = jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), levels)
         files.append(folder / f"{name}{SUFFIX}")
-        files[-1].write_text(env.show(level) + "\n", encoding="utf-8")
+        atomic_write_text(files[-1], env.show(level) + "\n")
     return files
 
 
@@ -73,6 +75,11 @@ def _read(env: Environment, file: Path) -> Any:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"'{file}': is no text in UTF-8") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(
+            f"'{file}': cannot be read: {why}; remove or mend it"
+        ) from error
     try:
         return env.parse(text)
     except UserError as error:

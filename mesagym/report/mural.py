@@ -72,13 +72,23 @@ def mural(title: str, sections: Sequence[Section], *, columns: int = 6) -> bytes
             row, column = divmod(k, columns)
             left, upper = _PAD + column * (cell[0] + _PAD), top + row * (cell[1] + _PAD)
             image.paste(Image.fromarray(each.pixels), (left, upper))
-            draw.text(
-                (left, upper + height + 1), each.caption, style.MUTED, font(_TYPE - 1)
-            )
+            caption = _fitting(each.caption, cell[0] + _PAD - 4)
+            place = (left, upper + height + 1)
+            draw.text(place, caption, style.MUTED, font(_TYPE - 2))
         top += _rows(section, columns) * (cell[1] + _PAD)
     file = io.BytesIO()
     image.quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _fitting(text: str, width: int) -> str:
+    """Return a text, cut where it would be wider than so many pixels."""
+    letters = font(_TYPE - 2)
+    while text and letters.getlength(text) > width:
+        text = text.rstrip("…")[:-1].rstrip(" ,") + "…"
+        if len(text) < 3:
+            break
+    return text
 
 
 def _rows(section: Section, columns: int) -> int:

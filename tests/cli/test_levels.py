@@ -101,6 +101,10 @@ def test_check_split_prints_its_tables_and_draws_examples(
         (["film", "run=nowhere"], "nowhere"),
         (["play"], "needs a terminal"),
         (["check-split", "folder=nowhere"], "no folder or file"),
+        (["film", "run=nowhere", "policy=random"], "run and policy: give one"),
+        (["film", "out=a.png"], "does not end in .gif"),
+        (["show", "out=a.gif"], "does not end in .png"),
+        (["show", "folder=."], "holds no file"),
         (["check-split", "share=0.4"], "share: 0.4 is outside"),
     ],
 )

@@ -65,6 +65,18 @@ def test_a_file_that_is_no_text_is_named(env: Any, folder: Path) -> None:
         read_levels(env, folder)
 
 
+def test_what_cannot_be_opened_is_named(env: Any, folder: Path) -> None:
+    (folder / "f.txt").symlink_to(folder / "gone.txt")
+    with pytest.raises(UserError, match=r"f\.txt': cannot be read: No such file"):
+        read_levels(env, folder)
+
+
+def test_a_place_that_cannot_be_written_is_named(env: Any, folder: Path) -> None:
+    levels = env.sample_levels(jax.random.key(0), 1, None, 0.5)
+    with pytest.raises(UserError, match=r"a part of this path is a file"):
+        write_levels(env, levels, folder / "a.txt" / "more")
+
+
 def test_a_folder_without_levels_or_no_folder_is_named(
     env: Any, tmp_path: Path
 ) -> None:
