@@ -44,6 +44,8 @@ if "mesagym" in sys.modules:
     raise RuntimeError("mesagym was imported before tests/conftest.py could check it")
 install_import_hook("mesagym", "beartype.beartype")
 
+import jax  # noqa: E402
+
 import mesagym  # noqa: E402
 
 # --- hypothesis -----------------------------------------------------------------------
@@ -84,17 +86,31 @@ class Page:
     """Addresses that the page asked the network for; none was answered."""
 
 
+def _group(item: pytest.Item) -> str:
+    """Return what an item shares fixtures with: its file, or there its environment."""
+    callspec = getattr(item, "callspec", None)
+    name = None if callspec is None else callspec.params.get("name")
+    shared = isinstance(name, str) and name in mesagym.registered_envs
+    return f"{item.path.parent.name}-{name if shared else item.path.name}"
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Forget compiled programs once the tests that share them are over.
+
+    Each keeps pieces of memory mapped, and a process may have 65,530 of them: after
+    some thousand programs the compiler dies of it.
+    """
+    if nextitem is None or _group(item) != _group(nextitem):
+        jax.clear_caches()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what shares fixtures run in one process, in file order.
 
     A file's tests do, and of tests over every environment those of one environment.
     """
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        name = None if callspec is None else callspec.params.get("name")
-        shared = isinstance(name, str) and name in mesagym.registered_envs
-        group = name if shared else item.path.name
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{group}"))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 @dataclass(frozen=True)
