@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mesagym.cli.commands import COMMANDS
 from mesagym.cli.completion import candidates
 from mesagym.cli.main import main
 
@@ -17,9 +18,9 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("mesagym ", ["train", "evaluate", "report", "demo", "doctor"]),
+        ("mesagym ", list(COMMANDS)),
         ("mesagym tr", ["train"]),
-        ("mesagym train env=", ["env=corner"]),
+        ("mesagym train env=c", ["env=coin_run", "env=color_shape", "env=corner"]),
         ("mesagym train agent=", ["agent=cnn", "agent=impala", "agent=mlp"]),
         ("mesagym train -m agent=i", ["agent=impala"]),
         ("mesagym train env.lay", ["env.layout="]),
@@ -77,7 +78,7 @@ def test_bash_completes_train_env(tmp_path: Path) -> None:
     )
     command.chmod(0o755)
     script = (
-        'eval "$(mesagym -sc install=bash)"; COMP_LINE="mesagym train env="; '
+        'eval "$(mesagym -sc install=bash)"; COMP_LINE="mesagym train env=corn"; '
         "COMP_POINT=${#COMP_LINE}; COMP_CWORD=2; "
         '$(complete -p mesagym | sed "s/.*-F \\([^ ]*\\).*/\\1/"); '
         'echo "${COMPREPLY[@]}"'
