@@ -187,7 +187,7 @@ def test_without_autoreset_a_mask_starts_over_as_in_gymnasiums_loop():
     loop = make_loop(SLIPPERY, AutoresetMode.DISABLED)
     assert_same(ours.reset(seed=2), loop.reset(seed=2))
     partly = 0
-    for action in actions(SLIPPERY, 3 * LIMIT):
+    for action in actions(SLIPPERY, 16 * LIMIT):
         assert_same(out := ours.step(action), loop.step(action))
         if (ended := out[2] | out[3]).any():
             partly += not ended.all()
