@@ -19,7 +19,7 @@ from mesagym.envs.seeing import PIXELS, Seen
 from mesagym.envs.supply import NO_LEVEL, LevelSource
 from mesagym.envs.supply import compiled as compiled
 from mesagym.errors import UserError, nearest
-from mesagym.levels.pool import draw_index, key_bits
+from mesagym.levels.pool import LevelPool, draw_index, key_bits
 from mesagym.levels.shift import Shift
 
 DEFAULT_POOL_SIZE = 1024
@@ -155,6 +155,20 @@ class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
     def default_params(self) -> Any:
         """Parameters with a pool of agreeing levels, made once for equal settings."""
         return _default_params(self)
+
+    def common_params(self, pool: LevelPool | None, max_steps: int) -> dict[str, Any]:
+        """Return the parameters that all environments have: the base alone rewarded.
+
+        Args:
+            pool: of levels.
+            max_steps: the default time limit, in steps.
+        """
+        return {
+            "max_steps_in_episode": jnp.int32(max_steps),
+            "pool": pool,
+            "weights": jnp.zeros(self.num_objectives).at[0].set(1.0),
+            "time_penalty": jnp.float32(0.0),
+        }
 
     def params_with(self, **settings: Any) -> Any:
         """Return parameters with other settings, and with a pool of one blank level.

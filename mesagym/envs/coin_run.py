@@ -211,10 +211,7 @@ class CoinRun(base.Environment):
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
-            max_steps_in_episode=jnp.int32(128),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=128),
             pits=jnp.float32(0.3),
             crates=jnp.float32(0.3),
             saws=jnp.float32(0.2),

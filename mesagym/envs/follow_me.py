@@ -189,10 +189,7 @@ class FollowMe(base.Environment):
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
-            max_steps_in_episode=jnp.int32(128),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=128),
             num_beacons=jnp.int32(min(4, self.max_beacons)),
             leader=jnp.bool_(True),
             noise=jnp.float32(0.0),

@@ -264,10 +264,7 @@ class KeysChests(base.Environment):
         few = [jnp.int32(min(3, most)) for most in (self.max_keys, self.max_chests)]
         many = [jnp.int32(min(10, most)) for most in (self.max_keys, self.max_chests)]
         return Params(
-            max_steps_in_episode=jnp.int32(128),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=128),
             num_keys=few[0],
             num_chests=many[1],
             shifted_keys=many[0],

@@ -209,10 +209,7 @@ class MonsterWorld(base.Environment):
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
-            max_steps_in_episode=jnp.int32(25),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=25),
             num_apples=jnp.int32(self.max_apples),
             num_shields=jnp.int32(self.max_shields),
             num_monsters=jnp.int32(self.max_monsters),

@@ -232,10 +232,7 @@ class Sokoban(base.Environment):
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
-            max_steps_in_episode=jnp.int32(120),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=120),
             num_boxes=jnp.int32(self.max_boxes),
             num_moves=jnp.int32(self.max_moves),
             proxy_ends=jnp.bool_(True),

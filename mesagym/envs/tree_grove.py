@@ -206,10 +206,7 @@ class TreeGrove(base.Environment):
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
-            max_steps_in_episode=jnp.int32(1000),
-            pool=pool,
-            weights=jnp.zeros(self.num_objectives).at[0].set(1.0),
-            time_penalty=jnp.float32(0.0),
+            **self.common_params(pool, max_steps=1000),
             num_trees=jnp.int32(self.max_trees),
             num_sparse=jnp.int32(min(2, self.max_trees)),
             worth=jnp.int32(WORTH),
