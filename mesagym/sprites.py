@@ -53,6 +53,11 @@ class Layer(NamedTuple):
     tiles: Bool[Array, "height width"]
     colour: Colour
     shape: str = "tile"  # one of SHAPES
+    name: str = ""  # what it shows, for a legend; see `glyphs`
+
+
+Glyph = tuple[tuple[Colour, str], ...]
+"""How a thing is drawn: colours and shapes, from the bottom up."""
 
 
 def paint(
@@ -77,6 +82,46 @@ def paint(
             where = where & jnp.asarray(shape)[:, None, :]
         image = jnp.where(where[..., None], jnp.array(layer.colour, jnp.uint8), image)
     return image.reshape(height * tile, width * tile, 3)
+
+
+def glyphs(layers: list[Layer]) -> dict[str, Glyph]:
+    """Return how each named thing is drawn, in the order of the layers.
+
+    A name that goes on where another ends, such as "box on a target" after "box", is
+    drawn over that one. Layers without a name are left out, as are those whose colour
+    depends on the state.
+    """
+    named = [
+        each
+        for each in layers
+        if each.name and all(isinstance(part, int) for part in each.colour)
+    ]
+    return {
+        name: tuple(
+            (each.colour, each.shape)
+            for each in named
+            if f"{name} ".startswith(f"{each.name} ")
+        )
+        for name in dict.fromkeys(each.name for each in named)
+    }
+
+
+def present(layers: list[Layer]) -> dict[str, Bool[Array, ""]]:
+    """Return for each name of layers whether any tile shows it."""
+    found: dict[str, Bool[Array, ""]] = {}
+    for each in layers:
+        if each.name:
+            here = each.tiles.any()
+            found[each.name] = found[each.name] | here if each.name in found else here
+    return found
+
+
+def draw_glyph(glyph: Glyph, tile: int, background: Colour = FLOOR) -> np.ndarray:
+    """Return a picture of one thing, uint8[tile, tile, 3]."""
+    picture = np.full((tile, tile, 3), background, np.uint8)
+    for colour, shape in glyph:
+        picture[stencil(shape, tile)] = colour
+    return picture
 
 
 def crop_picture(

@@ -571,13 +571,13 @@ class CoinRun(base.Environment):
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)
         walls, agent, coin, crates, saws, pits, rising = seen
         return [
-            Layer(walls, sprites.WALL),
-            Layer(crates, (176, 124, 70), "crate"),
-            Layer(pits, (0, 114, 178), "waves"),
-            Layer(saws, (90, 96, 108), "saw"),
-            Layer(coin, (230, 159, 0), "disc"),
-            Layer(agent, sprites.AGENT, "disc"),
-            Layer(rising, sprites.FLOOR, "dot"),
+            Layer(walls, sprites.WALL, name="wall"),
+            Layer(crates, (176, 124, 70), "crate", "crate"),
+            Layer(pits, (0, 114, 178), "waves", "pit"),
+            Layer(saws, (90, 96, 108), "saw", "saw"),
+            Layer(coin, (230, 159, 0), "disc", "coin"),
+            Layer(agent, sprites.AGENT, "disc", "agent"),
+            Layer(rising, sprites.FLOOR, "dot", "agent rising"),
         ]
 
 

@@ -500,12 +500,12 @@ class ColorShape(base.Environment):
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         return [
-            Layer(state.level.walls, sprites.WALL),
+            Layer(state.level.walls, sprites.WALL, name="wall"),
             *(
-                Layer(tiles, COLORS[color], SHAPES[shape][0])
+                Layer(tiles, COLORS[color], SHAPES[shape][0], f"{color} {shape}")
                 for color, shape, tiles in self._glyphs(state)
             ),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
 
     def _glyphs(self, state: State) -> list[tuple[str, str, jax.Array]]:

@@ -385,9 +385,9 @@ class Corner(base.Environment):
         level = state.level
         corner = self._region_mask(level.region) & ~level.walls
         return [
-            Layer(corner, (206, 226, 240)),
-            Layer(corner, (74, 134, 184), "ring"),
-            Layer(level.walls, sprites.WALL),
-            Layer(self.at(level.cheese), (238, 178, 34), "wedge"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(corner, (206, 226, 240), name="corner"),
+            Layer(corner, (74, 134, 184), "ring", "corner"),
+            Layer(level.walls, sprites.WALL, name="wall"),
+            Layer(self.at(level.cheese), (238, 178, 34), "wedge", "cheese"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]

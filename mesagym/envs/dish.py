@@ -399,9 +399,9 @@ class Dish(base.Environment):
         level = state.level
         cheese, dish = self.at(level.cheese), self.at(level.dish)
         return [
-            Layer(level.walls, sprites.WALL),
-            Layer(dish, _DISH, "square"),
-            Layer(cheese, _CHEESE, "wedge"),
-            Layer(cheese & dish, _CHEESE_ON_DISH, "wedge"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(level.walls, sprites.WALL, name="wall"),
+            Layer(dish, _DISH, "square", "dish"),
+            Layer(cheese, _CHEESE, "wedge", "cheese"),
+            Layer(cheese & dish, _CHEESE_ON_DISH, "wedge", "dish with cheese"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]

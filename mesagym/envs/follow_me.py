@@ -556,10 +556,10 @@ class FollowMe(base.Environment):
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)
         walls, agent, leader, beacons = seen
         return [
-            Layer(walls, sprites.WALL),
-            Layer(beacons, (230, 159, 0), "diamond"),
-            Layer(leader, (0, 114, 178), "ring"),
-            Layer(agent, sprites.AGENT, "disc"),
+            Layer(walls, sprites.WALL, name="wall"),
+            Layer(beacons, (230, 159, 0), "diamond", "beacon"),
+            Layer(leader, (0, 114, 178), "ring", "leader"),
+            Layer(agent, sprites.AGENT, "disc", "agent"),
         ]
 
 

@@ -722,11 +722,11 @@ class KeysChests(base.Environment):
             for a, b in zip(pale, golden, strict=True)
         )
         return [
-            Layer(state.tiles & WALL != 0, sprites.WALL),
-            Layer(purse, _KEY_COLOUR, "key"),
-            Layer(state.tiles & CHEST != 0, _CHEST_COLOUR, "chest"),
-            Layer(state.tiles & KEY != 0, _KEY_COLOUR, "key"),
-            Layer(agent, sprites.AGENT, "disc"),
+            Layer(state.tiles & WALL != 0, sprites.WALL, name="wall"),
+            Layer(purse, _KEY_COLOUR, "key", "key held, in the border"),
+            Layer(state.tiles & CHEST != 0, _CHEST_COLOUR, "chest", "chest"),
+            Layer(state.tiles & KEY != 0, _KEY_COLOUR, "key", "key"),
+            Layer(agent, sprites.AGENT, "disc", "agent"),
             # How many, where the border is out of sight.
             Layer(agent & (state.held > 0), cast(sprites.Colour, shade), "dot"),
         ]

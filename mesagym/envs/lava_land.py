@@ -414,11 +414,11 @@ class LavaLand(base.Environment):
         level = state.level
         return [
             # Not red or orange, which many people cannot tell from the agent.
-            Layer(level.lava, (170, 85, 135)),
-            Layer(level.lava, (204, 121, 167), "waves"),
-            Layer(level.walls, sprites.WALL),
-            Layer(self.at(level.cheese), (238, 178, 34), "wedge"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(level.lava, (170, 85, 135), name="lava"),
+            Layer(level.lava, (204, 121, 167), "waves", "lava"),
+            Layer(level.walls, sprites.WALL, name="wall"),
+            Layer(self.at(level.cheese), (238, 178, 34), "wedge", "cheese"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
 
 

@@ -567,12 +567,15 @@ class MonsterWorld(base.Environment):
         lying = as_mask(_where(state.shields, level.shields), *size)
         held = as_mask(self._held_places(state), *size)
         return [
-            Layer(level.walls, sprites.WALL),
-            Layer(apples, (0, 158, 115), "apple"),
-            Layer(lying | held, (86, 180, 233), "shield"),
-            Layer(agent, sprites.AGENT, "disc"),
-            Layer(agent & (state.held > 0), (86, 180, 233), "ring"),
-            Layer(as_mask(state.monsters, *size), (120, 60, 140), "ghost"),
+            Layer(level.walls, sprites.WALL, name="wall"),
+            Layer(apples, (0, 158, 115), "apple", "apple"),
+            Layer(lying, (86, 180, 233), "shield", "shield"),
+            Layer(held, (86, 180, 233), "shield", "shield held, in the border"),
+            Layer(agent, sprites.AGENT, "disc", "agent"),
+            Layer(
+                agent & (state.held > 0), (86, 180, 233), "ring", "agent with a shield"
+            ),
+            Layer(as_mask(state.monsters, *size), (120, 60, 140), "ghost", "monster"),
         ]
 
 

@@ -670,14 +670,14 @@ class Sokoban(base.Environment):
         # A target of both kinds shows both, and where tiles are small a colour between.
         both = bases & proxies
         return [
-            Layer(level.walls, sprites.WALL),
-            Layer(bases, (0, 158, 115), "ring"),
-            Layer(proxies, (230, 159, 0), "diamond"),
+            Layer(level.walls, sprites.WALL, name="wall"),
+            Layer(bases, (0, 158, 115), "ring", "base target"),
+            Layer(proxies, (230, 159, 0), "diamond", "proxy target"),
             Layer(both, (115, 158, 57), "dot"),
-            Layer(boxes, (150, 104, 66), "crate"),
+            Layer(boxes, (150, 104, 66), "crate", "box"),
             # A box on a target shows the target's colour, darker.
-            Layer(boxes & bases, (0, 110, 80), "dot"),
-            Layer(boxes & proxies, (166, 108, 0), "dot"),
+            Layer(boxes & bases, (0, 110, 80), "dot", "box on a base target"),
+            Layer(boxes & proxies, (166, 108, 0), "dot", "box on a proxy target"),
             Layer(boxes & both, (83, 109, 40), "dot"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]

@@ -482,10 +482,10 @@ class TreeGrove(base.Environment):
         size = (self.height, self.width)
         trees, stumps = (as_mask(places, *size) for places in _split(state))
         return [
-            Layer(state.level.walls, sprites.WALL),
-            Layer(stumps, (170, 120, 70), "dot"),
-            Layer(trees, (0, 130, 90), "tree"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(state.level.walls, sprites.WALL, name="wall"),
+            Layer(stumps, (170, 120, 70), "dot", "stump"),
+            Layer(trees, (0, 130, 90), "tree", "tree"),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
 
 

@@ -491,22 +491,28 @@ class TwoGoals(base.Environment):
         level, marker = state.level, self._marker(state, params)
         base_tile, proxy_tile = self.at(level.base_tile), self.at(level.proxy_tile)
         if self.has_sign:
-            shape = "flag" if self.marker_family == "tile" else "ghost"
-            marked = [Layer(level.walls, sprites.WALL), Layer(marker, _SIGN, shape)]
+            is_flag = self.marker_family == "tile"
+            shape, sign = ("flag", "flag") if is_flag else ("ghost", "overseer")
+            marked = [
+                Layer(level.walls, sprites.WALL, name="wall"),
+                Layer(marker, _SIGN, shape, f"marker's {sign}"),
+            ]
         else:
             marked = [
-                Layer(marker, _MARKED_FLOOR),
-                Layer(level.walls, sprites.WALL),
-                Layer(level.walls & marker, _MARKED_WALL),
+                Layer(marker, _MARKED_FLOOR, name="marker"),
+                Layer(level.walls, sprites.WALL, name="wall"),
+                Layer(level.walls & marker, _MARKED_WALL, name="wall, marked"),
             ]
         return [
             *marked,
-            Layer(self.at(level.distractor), _DISTRACTOR, "cross"),
-            Layer(proxy_tile, _PROXY, "ring"),
-            Layer(base_tile, _BASE, "diamond"),
+            Layer(self.at(level.distractor), _DISTRACTOR, "cross", "distractor"),
+            Layer(proxy_tile, _PROXY, "ring", "proxy tile"),
+            Layer(base_tile, _BASE, "diamond", "base tile"),
             # Where shapes fill their tile, one colour must say that it is both.
-            Layer(base_tile & proxy_tile, _BOTH, "diamond"),
-            Layer(self.at(state.agent), sprites.AGENT, "disc"),
+            Layer(
+                base_tile & proxy_tile, _BOTH, "diamond", "proxy tile on the base tile"
+            ),
+            Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
 
 
