@@ -62,3 +62,39 @@ def test_a_window_of_a_picture_is_the_picture_of_the_window(tile: int):
     )
     expected = expected.repeat(tile, axis=0).repeat(tile, axis=1)
     np.testing.assert_array_equal(window, expected)
+
+
+def test_a_legend_draws_each_name_once_and_what_lies_on_it_over_it():
+    tile = jnp.ones((1, 1), dtype=bool)
+    layers = [
+        Layer(tile, WHITE, name="pond"),
+        Layer(tile, BLUE, "waves", "pond"),
+        Layer(tile, RED, "disc", "agent"),
+        Layer(tile, BLUE, "ring", "agent in a boat"),
+        Layer(tile, BLUE, "cross"),
+        Layer(tile, (jnp.int32(1), 2, 3), "dot", "a shade of the state"),
+    ]
+    assert sprites.glyphs(layers) == {
+        "pond": ((WHITE, "tile"), (BLUE, "waves")),
+        "agent": ((RED, "disc"),),
+        "agent in a boat": ((RED, "disc"), (BLUE, "ring")),
+    }
+
+
+def test_a_name_is_present_where_any_of_its_layers_is():
+    some, none = jnp.array([[False, True]]), jnp.zeros((1, 2), dtype=bool)
+    layers = [
+        Layer(none, RED, name="first"),
+        Layer(some, RED, name="first"),
+        Layer(none, RED, name="second"),
+        Layer(some, RED),
+    ]
+    found = {name: bool(here) for name, here in sprites.present(layers).items()}
+    assert found == {"first": True, "second": False}
+
+
+@pytest.mark.parametrize("shape", sprites.SHAPES)
+def test_a_glyph_is_the_picture_of_its_tile(shape: str):
+    layer = Layer(jnp.ones((1, 1), dtype=bool), RED, shape, "thing")
+    picture = sprites.draw_glyph(sprites.glyphs([layer])["thing"], 16)
+    np.testing.assert_array_equal(picture, sprites.paint([layer], 16))

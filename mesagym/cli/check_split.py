@@ -14,6 +14,7 @@ from mesagym.envs.base import Environment
 from mesagym.evals.split_check import LEVELS, SEEDS, SplitCheck, check_split, power
 from mesagym.levels.pool import LevelClass
 from mesagym.report.mural import Picture, Section, mural
+from mesagym.sprites import Glyph
 from mesagym.tracking import atomic_write_bytes, show_table
 from mesagym.tracking.files import make_folders
 
@@ -111,12 +112,16 @@ def _show_power(config: CheckSplitConfig, found: SplitCheck) -> None:
 
 def _mural(env: Environment, params: Any, found: SplitCheck) -> bytes:
     sections = []
+    legend: dict[str, Glyph] = {}
     for name, levels in found.examples.items():
         n = jax.tree.leaves(levels)[0].shape[0]
         pictures: list[Picture] = []
         if n:
             classes = LevelClass(np.zeros(n, np.int8), np.zeros(n, bool))
             chosen = Levels(env, params, levels, classes, ("",) * n, name)
-            pictures = [Picture(each) for each in pictures_of(chosen, 12)]
+            drawn, seen = pictures_of(chosen, 12)
+            pictures = [Picture(each) for each in drawn]
+            legend |= seen
         sections.append(Section(name.capitalize(), pictures))
-    return mural(f"{title_of(env)}: levels of each class", sections, columns=EXAMPLES)
+    title = f"{title_of(env)}: levels of each class"
+    return mural(title, sections, columns=EXAMPLES, legend=legend)

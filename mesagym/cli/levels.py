@@ -15,6 +15,7 @@ from mesagym.envs.level_files import read_levels
 from mesagym.errors import UserError
 from mesagym.evals.shifts import build_pool, choose_shifts
 from mesagym.levels.pool import LABEL_NAMES, LevelClass
+from mesagym.sprites import Glyph, glyphs, present
 
 
 @dataclass(frozen=True)
@@ -106,19 +107,50 @@ def choose_levels(
     return Levels(env, params, levels, classes, names, what)
 
 
-def pictures_of(chosen: Levels, tile: int) -> np.ndarray:
-    """Return each level's picture at its start, uint8[n, rows, columns, 3]."""
+def glyphs_of(env: Environment, params: Any, level: Any) -> dict[str, Glyph]:
+    """Return how everything is drawn that a picture of an environment may show.
+
+    Args:
+        env: the environment.
+        params: its parameters.
+        level: any.
+    """
+    found: dict[str, Glyph] = {}
+
+    def look(level: Any) -> None:
+        _, state = env.reset_to_level(jax.random.key(0), level, params)
+        found.update(glyphs(env.layers(state, params)))
+
+    # Names and colours are no arrays: nothing is computed.
+    jax.eval_shape(look, level)
+    return found
+
+
+def pictures_of(chosen: Levels, tile: int) -> tuple[np.ndarray, dict[str, Glyph]]:
+    """Return each level's picture at its start, and a legend of what is to be seen.
+
+    Args:
+        chosen: the levels.
+        tile: pixels a tile.
+
+    Returns:
+        uint8[n, rows, columns, 3], and how each thing on them is drawn, by name.
+    """
     env, params = chosen.env, chosen.params
 
     @jax.jit
-    def draw(levels: Any) -> jax.Array:
-        def one(level: Any) -> jax.Array:
+    def draw(levels: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        def one(level: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
             _, state = env.reset_to_level(jax.random.key(0), level, params)
-            return env.render(state, params, tile)
+            seen = present(env.layers(state, params))
+            return env.render(state, params, tile), seen
 
         return jax.lax.map(one, levels)
 
-    return np.asarray(draw(chosen.levels))
+    pictures, seen = draw(chosen.levels)
+    glyphs = glyphs_of(env, params, chosen.level(0))
+    legend = {name: each for name, each in glyphs.items() if bool(seen[name].any())}
+    return np.asarray(pictures), legend
 
 
 def title_of(env: Environment) -> str:

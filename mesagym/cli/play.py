@@ -6,7 +6,7 @@ import select
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,9 @@ import numpy as np
 
 from mesagym.cli import device
 from mesagym.cli.level_schema import PlayConfig
-from mesagym.cli.levels import Levels, choose_levels, made, title_of
+from mesagym.cli.levels import Levels, choose_levels, glyphs_of, made, title_of
 from mesagym.envs.base import Environment
-from mesagym.sprites import DETAIL
+from mesagym.sprites import DETAIL, FLOOR, Glyph, present
 
 LEVELS = 64
 """Levels that are drawn at once; after the last comes the first again."""
@@ -26,6 +26,22 @@ _ARROWS = {b"\x1b[A": "up", b"\x1b[D": "left", b"\x1b[B": "down", b"\x1b[C": "ri
 _LETTERS = {"w": "up", "a": "left", "s": "down", "d": "right", " ": "jump", ".": "stay"}
 _QUIT, _AGAIN, _NEXT = ("q", "\x04"), "r", "n"
 _INTERRUPT = "\x03"
+
+_SIGNS = {
+    "tile": "█",
+    "disc": "●",
+    "wedge": "▲",
+    "ring": "□",
+    "diamond": "◆",
+    "bar": "━",
+    "cross": "✕",
+    "dot": "•",
+    "tree": "♠",
+    "waves": "≈",
+}
+"""What stands for a shape in the key; a square for all others."""
+
+_KEY_ROWS = 18  # of a terminal at least: in a lower one the picture needs the room
 
 _LOOK_NARROWER = 8  # tiles of a window at least: fewer show nothing
 
@@ -40,6 +56,8 @@ class Game:
     paid: np.ndarray = field(default_factory=lambda: np.zeros(0))
     steps: int = 0
     ended: str = ""
+    seen: set[str] = field(default_factory=set)
+    """Names of the things that the level has shown so far."""
 
     def __post_init__(self) -> None:
         env, params = self.chosen.env, self.chosen.params
@@ -49,6 +67,8 @@ class Game:
         )
         self._cut_off = jax.jit(lambda state: env.is_truncated(state, params))
         self._solve = jax.jit(lambda level: env.solve(level, params))
+        self._present = jax.jit(lambda state: present(env.layers(state, params)))
+        self.glyphs = glyphs_of(env, params, self.chosen.level(0))
         self.restart()
 
     @property
@@ -63,6 +83,8 @@ class Game:
         self.best = np.asarray(self._solve(level).returns)
         self.paid = np.zeros(self.env.num_objectives)
         self.steps, self.ended = 0, ""
+        self.seen = set()
+        self._look()
 
     def go_on(self) -> None:
         """Begin the next level."""
@@ -77,10 +99,19 @@ class Game:
         _, self.state, _, terminated, info = self._step(key, self.state, action)
         self.paid += np.asarray(info["objectives"])
         self.steps += 1
+        self._look()
         if bool(terminated):
             self.ended = "the episode has ended"
         elif bool(self._cut_off(self.state)):
             self.ended = "the time is up"
+
+    def _look(self) -> None:
+        found = jax.device_get(self._present(self.state))
+        self.seen |= {name for name, here in found.items() if here}
+
+    def legend(self) -> dict[str, Glyph]:
+        """Return how each thing is drawn that the level has shown, by name."""
+        return {name: each for name, each in self.glyphs.items() if name in self.seen}
 
     def lines(self) -> list[str]:
         """Return what is said below the picture."""
@@ -156,6 +187,29 @@ def explained(env: Environment) -> str:
     return "   ".join([*parts, "r: again", "n: next level", "q: quit"])
 
 
+def key_lines(legend: Mapping[str, Glyph], columns: int) -> list[str]:
+    """Return what the shapes are, each sign in its colour, as lines for a terminal.
+
+    Args:
+        legend: how each thing is drawn, by name.
+        columns: of the terminal.
+    """
+    back = "\x1b[48;2;" + ";".join(map(str, FLOOR)) + "m"
+    lines, used = [""], 0
+    for name, glyph in legend.items():
+        colour, shape = glyph[-1]
+        needed = len(name) + 4
+        if used and used + 3 + needed > columns - 1:
+            lines.append("")
+            used = 0
+        gap = "   " if used else ""
+        fore = "\x1b[38;2;" + ";".join(map(str, colour)) + "m"
+        sign = f"{back}{fore} {_SIGNS.get(shape, '■')} \x1b[0m"
+        lines[-1] += f"{gap}{sign} {name[: columns - 5]}"
+        used += len(gap) + needed
+    return lines if legend else []
+
+
 _ARROW_SIGNS = {"up": "↑", "left": "←", "down": "↓", "right": "→"}
 
 
@@ -208,8 +262,9 @@ def _draw(game: Game, keys: dict[str, int]) -> None:
     columns, rows = shutil.get_terminal_size()
     keys_line = textwrap.wrap(explained(game.env), max(20, columns - 1))
     said = [*game.lines(), *keys_line]
-    drawn = picture(game, columns, rows - len(said) - 1)
-    lines = [*drawn, *(line[: columns - 1] for line in said)]
+    legend = key_lines(game.legend(), columns) if rows >= _KEY_ROWS else []
+    drawn = picture(game, columns, rows - len(said) - len(legend) - 1)
+    lines = [*drawn, *legend, *(line[: columns - 1] for line in said)]
     # From the upper left corner, each line cleared to its end, and all below.
     text = "\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J"
     sys.stdout.write(text)

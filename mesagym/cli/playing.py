@@ -1,7 +1,7 @@
 """Episodes played for the eye: frames of the first steps, and what each step paid."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym.cli.levels import glyphs_of
 from mesagym.envs.base import Environment
 from mesagym.report.films import LONGEST, Episode
+from mesagym.sprites import Glyph, present
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Played:
     """uint8[shown + 1, rows, columns, 3], the first before any step; of the first
     `LONGEST` steps at most."""
     paid: np.ndarray  # float32[steps, K] of each objective, to the episode's end
+    legend: Mapping[str, Glyph] = field(default_factory=dict)
+    """How the things that its frames show are drawn, by name."""
 
     @property
     def steps(self) -> int:
@@ -51,6 +55,7 @@ class Played:
             note,
             paid=self.paid[:, : len(own)] if env.kind == "allocation" else None,
             length=self.steps,
+            legend=self.legend,
         )
 
 
@@ -80,10 +85,20 @@ def play(
     keys = jax.random.split(jax.random.key(seed), n)
     limit = int(env_params.max_steps_in_episode)
     played = _play(env, policy, stacked, levels, env_params, keys, limit, tile)
-    frames, paid, lengths = (np.asarray(part) for part in played)
+    *arrays, seen = played
+    frames, paid, lengths = map(np.asarray, arrays)
+    glyphs = glyphs_of(env, env_params, jax.tree.map(lambda leaf: leaf[0], levels))
+    # Frames are fewer than that where an episode was longer than is shown.
     return [
-        # Frames are fewer than that where an episode was longer than is shown.
-        Played(frames[k, : lengths[k] + 1], paid[k, : lengths[k]])
+        Played(
+            frames[k, : lengths[k] + 1],
+            paid[k, : lengths[k]],
+            {
+                name: glyph
+                for name, glyph in glyphs.items()
+                if np.asarray(seen[name])[k, : lengths[k] + 1].any()
+            },
+        )
         for k in range(n)
     ]
 
@@ -98,8 +113,11 @@ def _play(
     keys: jax.Array,
     max_steps: int,
     tile: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return frames [n, steps + 1, ...], what each step paid, and lengths [n]."""
+) -> tuple[jax.Array, jax.Array, jax.Array, dict[str, jax.Array]]:
+    """Return frames [n, steps + 1, ...], what each step paid, and lengths [n].
+
+    Last comes for each name of a legend which frames show it, bool[n, steps + 1].
+    """
 
     def one(params: Any, level: Any, key: jax.Array) -> Any:
         obs, start = env.reset_to_level(key, level, env_params)
@@ -140,7 +158,12 @@ def _play(
         states = jax.tree.map(
             lambda first, rest: jnp.concatenate([first[None], rest]), start, states
         )
-        draw = partial(env.render, params=env_params, tile=tile)
-        return jax.lax.map(draw, states), paid, counted.sum()
+
+        def draw(state: Any) -> Any:
+            seen = present(env.layers(state, env_params))
+            return env.render(state, env_params, tile), seen
+
+        frames, seen = jax.lax.map(draw, states)
+        return frames, paid, counted.sum(), seen
 
     return jax.vmap(one)(params, levels, keys)

@@ -24,7 +24,7 @@ def run(config: ShowConfig) -> int:
         shift=config.shift,
         folder=config.folder,
     )
-    drawn = pictures_of(chosen, config.tile)
+    drawn, legend = pictures_of(chosen, config.tile)
     pictures = [
         Picture(pixels, chosen.label(i) if config.folder is None else chosen.names[i])
         for i, pixels in enumerate(drawn)
@@ -33,7 +33,8 @@ def run(config: ShowConfig) -> int:
     path = Path(config.out or f"levels-{config.env.name}.png")
     make_folders(path.parent)
     section = Section("", pictures)
-    atomic_write_bytes(path, mural(title, [section], columns=config.columns))
+    data = mural(title, [section], columns=config.columns, legend=legend)
+    atomic_write_bytes(path, data)
     if config.text:
         for i, name in enumerate(chosen.names):
             print(f"{name} ({chosen.label(i)})\n{chosen.env.show(chosen.level(i))}\n")

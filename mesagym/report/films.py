@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,10 @@ from PIL import Image, ImageDraw
 
 from mesagym.evals.columns import spoken
 from mesagym.report import style
+from mesagym.report.legend import legend_strip
 from mesagym.report.lettering import font, wrap, write
 from mesagym.report.tally import shift_title
+from mesagym.sprites import Glyph
 from mesagym.tracking import atomic_write_bytes
 from mesagym.tracking.files import make_folders
 
@@ -59,6 +61,8 @@ class Episode:
     amounts; None in a contest."""
     length: int | None = None
     """How many steps it took, where not all of them have a frame."""
+    legend: Mapping[str, Glyph] = field(default_factory=dict)
+    """How the things that its frames show are drawn, by name."""
 
     @property
     def steps(self) -> int:
@@ -159,7 +163,8 @@ def film(
 ) -> bytes:
     """Return a looping GIF of episodes in a grid, each with its caption.
 
-    The title is kept in the file as its comment.
+    At the foot stands what the shapes are, where episodes have a legend. The title is
+    kept in the file as its comment.
 
     Args:
         episodes: at least one, with frames of one size.
@@ -244,9 +249,13 @@ def _page(
     total = columns * width + (columns + 1) * _PAD
     heading = wrap(title, font(15, bold=True), total - 2 * _PAD)
     top = _PAD + 21 * len(heading)
-    image = Image.new(
-        "RGB", (total, top + rows * (height + _PAD) + _PAD // 2), style.PAPER
-    )
+    foot = top + rows * (height + _PAD)
+    names_of = {name: glyph for each in episodes for name, glyph in each.legend.items()}
+    strip = legend_strip(names_of, total - 2 * _PAD)
+    below = strip.height if strip else 0
+    image = Image.new("RGB", (total, foot + below + _PAD // 2), style.PAPER)
+    if strip:
+        image.paste(strip, (_PAD, foot))
     draw = ImageDraw.Draw(image)
     for k, line in enumerate(heading):
         draw.text((_PAD, _PAD - 3 + 21 * k), line, style.INK, font(15, bold=True))

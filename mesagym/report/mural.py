@@ -1,14 +1,16 @@
 """Murals: many levels on one picture, in rows with headings, as PNG."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from mesagym.report import style
+from mesagym.report.legend import legend_strip
 from mesagym.report.lettering import font, wrap, write
+from mesagym.sprites import Glyph
 
 _PAD = 12
 _TYPE = 12
@@ -32,7 +34,13 @@ class Section:
     pictures: Sequence[Picture]
 
 
-def mural(title: str, sections: Sequence[Section], *, columns: int = 6) -> bytes:
+def mural(
+    title: str,
+    sections: Sequence[Section],
+    *,
+    columns: int = 6,
+    legend: Mapping[str, Glyph] | None = None,
+) -> bytes:
     """Return levels in rows, each section under its heading, as PNG.
 
     Args:
@@ -40,6 +48,7 @@ def mural(title: str, sections: Sequence[Section], *, columns: int = 6) -> bytes
         sections: one picture at least in all; all of one size. A section without a
             picture says so.
         columns: pictures side by side.
+        legend: what is drawn how, named at the foot.
 
     Raises:
         ValueError: no picture, or pictures of different sizes.
@@ -53,9 +62,12 @@ def mural(title: str, sections: Sequence[Section], *, columns: int = 6) -> bytes
     total = max(columns * (cell[0] + _PAD) + _PAD, 360)
     lines = wrap(title, font(_HEADING, bold=True), total - 2 * _PAD)
     top = _PAD + 20 * len(lines)
-    image = Image.new(
-        "RGB", (total, _height(sections, columns, cell, top)), style.PAPER
-    )
+    foot = _height(sections, columns, cell, top)
+    strip = legend_strip(legend or {}, total - 2 * _PAD)
+    below = strip.height + _PAD // 2 if strip else 0
+    image = Image.new("RGB", (total, foot + below), style.PAPER)
+    if strip:
+        image.paste(strip, (_PAD, foot))
     draw = ImageDraw.Draw(image)
     for k, line in enumerate(lines):
         place = (_PAD, _PAD - 4 + 20 * k)

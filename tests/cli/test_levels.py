@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -9,14 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 from PIL import Image
 
 import mesagym
-from mesagym.cli.levels import choose_levels
+from mesagym.cli.levels import choose_levels, glyphs_of
 from mesagym.cli.main import main
-from mesagym.cli.play import Game, explained, keys_of, picture
+from mesagym.cli.play import Game, explained, key_lines, keys_of, picture
 from mesagym.envs.level_files import read_levels
+from mesagym.registry import environment_class
 
 SMALL = ("env.size=5", "env.layout=open", "env.max_steps=8")
 
@@ -167,6 +170,28 @@ def test_the_picture_fits_the_terminal(game: Game, size: tuple[int, int]) -> Non
 def test_every_action_has_a_key_and_every_key_is_explained(game: Game) -> None:
     assert set(keys_of(game.env).values()) == set(range(game.env.num_actions))
     assert "arrows or wasd: move" in explained(game.env)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 200])
+def test_the_key_names_what_the_level_shows_and_fits(game: Game, columns: int) -> None:
+    game.restart()
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", x) for x in key_lines(game.legend(), columns)]
+    assert all(len(line) < columns for line in lines)
+    for name in ("● agent", "▲ cheese", "□ corner", "█ wall"):
+        assert any(name.replace(" ", "  ") in line for line in lines)
+
+
+@pytest.mark.parametrize("name", mesagym.registered_envs)
+def test_an_environment_names_all_that_it_paints(name: str) -> None:
+    env = environment_class(name)()
+    params = env.params_with()
+    key = jax.random.key(0)
+    level = jax.eval_shape(lambda k: env.draw_level(k, params, 0.5, True)[0], key)
+    glyphs = glyphs_of(env, params, level)
+    assert {"wall", "agent"} < set(glyphs)
+    about = f"{type(env).__doc__} {env.channel_names}".lower()
+    for each in glyphs:
+        assert each.split()[0].rstrip(",") in about
 
 
 def _read(place: int, until: str, seconds: float) -> str:

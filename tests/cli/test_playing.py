@@ -59,3 +59,9 @@ def test_an_objective_that_only_costs_is_never_reached() -> None:
     paid = np.array([[0, -1], [1, -1]], np.float32)
     played = Played(np.zeros((3, 2, 2, 3), np.uint8), paid)
     assert played.first(["cheese", "lava"]) == {"cheese": 2, "lava": -1}
+
+
+def test_the_legend_is_of_what_the_frames_show(episodes: list[Played]) -> None:
+    assert all(
+        set(each.legend) == {"corner", "wall", "cheese", "agent"} for each in episodes
+    )

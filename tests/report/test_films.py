@@ -233,3 +233,16 @@ def test_a_film_is_saved_as_a_file(tmp_path):
     path = save_film(tmp_path / "new" / "a.gif", [episode(corner=4)], "one", NAMES)
 
     assert film_title(path.read_bytes()) == "one"
+
+
+def test_a_film_names_at_its_foot_what_its_episodes_show():
+    one = episode(4, cheese=-1, corner=2)
+    legends = ({"agent": (((200, 0, 0), "disc"),)}, {"wall": (((0, 0, 200), "tile"),)})
+    plain = film([one, one], "Title", NAMES)
+    named = film([replace(one, legend=each) for each in legends], "Title", NAMES)
+    with Image.open(io.BytesIO(plain)) as image:
+        height = image.height
+    with Image.open(io.BytesIO(named)) as image:
+        foot = np.asarray(image.convert("RGB"))[height:].reshape(-1, 3).astype(int)
+    for colour in ((200, 0, 0), (0, 0, 200)):
+        assert (np.abs(foot - colour).max(axis=1) < 8).any()
