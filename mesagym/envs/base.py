@@ -220,6 +220,17 @@ class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
     ) -> Any:
         """Return the state at the start of an episode on a level."""
 
+    def common_state(
+        self, level: Any, index: Int[Array, ""], generation: Int[Array, ""]
+    ) -> dict[str, Any]:
+        """Return the fields that all states have, at the start of an episode."""
+        return {
+            "time": jnp.int32(0),
+            "level": level,
+            "level_index": index,
+            "generation": generation,
+        }
+
     @abc.abstractmethod
     def transition(
         self, key: jax.Array, state: Any, action: Int[Array, ""], params: Any

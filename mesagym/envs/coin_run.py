@@ -1,7 +1,6 @@
 """CoinRun-v0: a coin at the right end of a course while training, anywhere later."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,36 +14,12 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
-from mesagym.levels import jumping
-from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels import courses, jumping
+from mesagym.levels.classes import class_by_ways
+from mesagym.levels.courses import AIR
+from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.shift import LARGER, Shift, contest_shifts
-from mesagym.levels.solve import UNREACHABLE
 from mesagym.sprites import Layer
-
-_CHANNELS = ("walls", "agent", "coin", "crates", "saws", "pits", "rising")
-
-AIR, WALL, CRATE, SAW, PIT, VEIL = 0, 1 << 0, 1 << 3, 1 << 4, 1 << 5, 1 << 0 | 1 << 7
-"""What a tile is: a bit for each channel that shows it, so that one operation a tile
-finds them all. A veil looks like a wall and stops nobody."""
-
-_AGENT, _COIN, _RISING = 1 << 1, 1 << 2, 1 << 6
-
-_LETTERS = {".": AIR, "#": WALL, "X": CRATE, "S": SAW, "~": PIT, "%": VEIL}
-
-SECTION = 4
-"""Columns of a section, which has one obstacle at most and one height of ground. Its
-last column is always free of obstacles, for a landing."""
-
-FIRST, LAST = 3, 2
-"""Columns without obstacles before the first section, border counted, and before the
-end wall."""
 
 
 @struct.dataclass
@@ -197,17 +172,7 @@ class CoinRun(base.Environment):
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        return _CHANNELS
-
-    @property
-    def _end(self) -> int:
-        """Column before the end wall, which is the border where there is no strip."""
-        return self.width - 2 - (self.strip + 1 if self.strip else 0)
-
-    @property
-    def _highest(self) -> int:
-        """Most rows of ground, the bottom border apart; above are four, for a jump."""
-        return min(max(self.height - 6, 1), 3)
+        return courses.CHANNELS
 
     def make_params(self, pool: LevelPool | None) -> Params:
         return Params(
@@ -249,10 +214,7 @@ class CoinRun(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             rises=jnp.bool_(False),
             dead=jnp.bool_(False),
@@ -263,10 +225,9 @@ class CoinRun(base.Environment):
         self, key: jax.Array, state: State, action: Int[Array, ""], params: Params
     ) -> State:
         del key, params
-        level = state.level
-        solid, deadly = _solid(level), _deadly(level)
+        level, solid = state.level, courses.solid(state.level.tiles)
         agent, rises = jumping.step(solid, state.agent, state.rises, action)
-        dead = state.dead | deadly[agent[0], agent[1]]
+        dead = state.dead | courses.deadly(level.tiles)[agent[0], agent[1]]
         at_end = (agent == level.end).all() | (agent[1] > level.end[1])
         arrived = jnp.stack([(agent == level.coin).all(), at_end]) & ~dead
         return dataclasses.replace(
@@ -291,10 +252,18 @@ class CoinRun(base.Environment):
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
         key_course, key_coin = jax.random.split(key)
-        ground, tiles = self._draw_course(key_course, params)
+        ground, tiles = courses.draw_course(
+            key_course,
+            self.size,
+            self.strip,
+            hills=params.hills,
+            obstacles=jnp.stack([params.pits, params.crates, params.saws]),
+            permeable_wall=params.permeable_wall,
+        )
         standing = self.height - 2 - ground
         agent = jnp.stack([standing[1], jnp.int32(1)])
-        end = jnp.stack([standing[self._end], jnp.int32(self._end)])
+        last = courses.end_column(self.width, self.strip)
+        end = jnp.stack([standing[last], jnp.int32(last)])
         level = Level(tiles, agent, jnp.full(2, -1, jnp.int32), end)
         # Unfiltered, the coin may stand where no way leads.
         home = self._home(level) if solvable else tiles == AIR
@@ -303,47 +272,6 @@ class CoinRun(base.Environment):
         level = dataclasses.replace(level, coin=coin)
         placed = coin[0] > 0
         return level, placed & (home[end[0], end[1]] if solvable else True)
-
-    def _draw_course(
-        self, key: jax.Array, params: Params
-    ) -> tuple[Int[Array, " width"], UInt8[Array, "height width"]]:
-        """Return the rows of ground in each column, and the tiles."""
-        height, width, end = self.height, self.width, self._end
-        last = end - LAST
-        sections = max(1, math.ceil((last + 1 - FIRST) / SECTION))
-        columns = np.arange(width)
-        section = np.clip((columns - FIRST) // SECTION, -1, sections - 1)
-
-        chance = jax.random.uniform(key, (5, sections + 1))
-        is_new, new, kind, offset, extent = chance
-        is_new = (is_new < params.hills).at[0].set(True)
-        drawn = 1 + (new * self._highest).astype(jnp.int32)
-        place = jnp.arange(sections + 1)
-        ground = drawn[jax.lax.cummax(jnp.where(is_new, place, 0))][section + 1]
-
-        begin = FIRST + SECTION * (place - 1) + (offset * 2).astype(jnp.int32)
-        extent = 1 + (extent * 2).astype(jnp.int32)
-        bounds = jnp.cumsum(jnp.stack([params.pits, params.crates, params.saws]))
-        kind = (kind[:, None] >= bounds).sum(axis=1)[section + 1]
-        behind = columns - begin[section + 1]
-        extent = extent[section + 1]
-        inside = (columns >= FIRST) & (columns <= last) & (behind >= 0)
-        pit = inside & (kind == 0) & (behind < extent)
-        crates = jnp.where(inside & (kind == 1) & (behind == 0), extent, 0)
-        saw = inside & (kind == 2) & (behind == 0)
-
-        rows = np.arange(height)[:, None]
-        above = (height - 2) - ground - rows  # 0 where one stands, -1 on the ground
-        tiles = jnp.where(above < 0, WALL, AIR)
-        tiles = jnp.where((above >= 0) & (above < crates), CRATE, tiles)
-        tiles = jnp.where((above == 0) & saw, SAW, tiles)
-        tiles = jnp.where(pit, jnp.where(rows == height - 2, PIT, AIR), tiles)
-        if self.strip:
-            wall = jnp.where(params.permeable_wall, VEIL, WALL)
-            tiles = jnp.where((columns == end + 1) & (above >= 0), wall, tiles)
-        border = np.ones(self.size, dtype=bool)
-        border[1:-1, 1:-1] = False
-        return ground, jnp.where(border, WALL, tiles).astype(jnp.uint8)
 
     def _draw_coin(
         self,
@@ -363,15 +291,15 @@ class CoinRun(base.Environment):
 
     def _home(self, level: Level) -> Bool[Array, "height width"]:
         """Return the tiles that the agent can get to, whatever ends the episode."""
-        start = self.at(level.agent)
-        return jumping.reachable(_solid(level), _deadly(level), start)
+        solid, deadly = courses.solid(level.tiles), courses.deadly(level.tiles)
+        return jumping.reachable(solid, deadly, self.at(level.agent))
 
     def _end_mask(self, level: Level) -> Bool[Array, "height width"]:
         """Return the tiles on which a step is credited for the right end."""
         beyond = jnp.arange(self.width) > level.end[1]
         end = self.at(level.end) | beyond
         # A deadly step pays nothing, beyond the end as before it.
-        return end & ~_solid(level) & ~_deadly(level)
+        return end & ~courses.solid(level.tiles) & ~courses.deadly(level.tiles)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
@@ -394,30 +322,14 @@ class CoinRun(base.Environment):
 
         All alike; ground of no height is a pit.
         """
-        height, width, tiles = self.height, self.width, level.tiles
         chance = jax.random.uniform(key, (4,))
         which = (chance[3] * 4).astype(jnp.int32)
-        toggled = jnp.where(which == 0, CRATE, SAW).astype(jnp.uint8)
-        tile = grid.random_tile(chance[0], (tiles == AIR) | (tiles == toggled))
-        toggled = jnp.where(tiles == toggled, jnp.uint8(AIR), toggled)
-
-        column = 2 + (chance[0] * (level.end[1] - 2)).astype(jnp.int32)
-        ground = (chance[1] * (self._highest + 1)).astype(jnp.int32)
-        rows = jnp.arange(height)[:, None]
-        dug = jnp.where((tiles == WALL) | (tiles == PIT), AIR, tiles)
-        dug = jnp.where(rows > height - 2 - ground, WALL, dug)
-        dug = jnp.where((ground == 0) & (rows == height - 2), PIT, dug)
-        inner = (jnp.arange(width) == column) & (rows > 0) & (rows < height - 1)
-
-        edited = jnp.where(self.at(tile), toggled, tiles)
-        dug = jnp.where(inner, dug, tiles).astype(jnp.uint8)
-        edited = jnp.where(which == 2, dug, edited)
         coin = self._draw_coin(
             chance[:2], self._home(level), level, params.coin_zone, alpha
         )
         return dataclasses.replace(
             level,
-            tiles=jnp.where(which == 3, tiles, edited),
+            tiles=courses.edit_tiles(chance[:2], which, level.tiles, level.end[1]),
             coin=jnp.where(which == 3, coin, level.coin),
         )
 
@@ -429,18 +341,13 @@ class CoinRun(base.Environment):
         end and not on others, and where either is out of reach.
         """
         way = jumping.ways(
-            _solid(level),
-            _deadly(level),
+            courses.solid(level.tiles),
+            courses.deadly(level.tiles),
             start=self.at(level.agent),
             first=self.at(level.coin),
             second=self._end_mask(level),
         )
-        both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
-        distinguishing = both_exist & ~way.first_before_some
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
-        clean = distinguishing & ~way.second_before_some
-        return LevelClass(label.astype(jnp.int8), clean)
+        return class_by_ways(way)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "2 height width"]:
@@ -450,7 +357,7 @@ class CoinRun(base.Environment):
         the right end may not meet the coin, which ends the episode.
         """
         coin = self.at(level.coin)
-        solid, deadly = _solid(level), _deadly(level)
+        solid, deadly = courses.solid(level.tiles), courses.deadly(level.tiles)
         if objective == 0:
             return jumping.distances(solid, deadly, coin)
         return jumping.distances(solid, deadly | coin, self._end_mask(level))
@@ -458,21 +365,15 @@ class CoinRun(base.Environment):
     def guided_action(
         self, guide: Int[Array, "2 height width"], state: State
     ) -> Int[Array, ""]:
-        solid = _solid(state.level)
-
-        def to_go(action: Int[Array, ""]) -> Int[Array, ""]:
-            place, rises = jumping.step(solid, state.agent, state.rises, action)
-            return guide[rises.astype(jnp.int32), place[0], place[1]]
-
-        return jnp.argmin(jax.vmap(to_go)(jnp.arange(self.num_actions)))
+        solid = courses.solid(state.level.tiles)
+        return jumping.downhill(solid, guide, state.agent, state.rises)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit."""
         row, column = level.agent
         steps = jnp.stack([self.guide(level, k)[0, row, column] for k in range(2)])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
+        return self.arrivals(steps, params)
 
     # ------------------------------------------------------------------ texts
 
@@ -496,10 +397,8 @@ class CoinRun(base.Environment):
                 f"level: {drawing.place(*agent)}: the agent is not left of the right "
                 f"end at {drawing.place(*end)}; move one of them"
             )
-        letters = drawing.letters.tolist()
-        tiles = [[_LETTERS.get(letter, AIR) for letter in row] for row in letters]
         level = Level(
-            jnp.array(tiles, jnp.uint8),
+            courses.read_tiles(drawing.letters),
             jnp.array(agent, jnp.int32),
             jnp.array(coin, jnp.int32),
             jnp.array(end, jnp.int32),
@@ -513,9 +412,7 @@ class CoinRun(base.Environment):
         return level
 
     def show(self, level: Level) -> str:
-        of_tile = {tile: letter for letter, tile in _LETTERS.items()}
-        tiles = np.asarray(level.tiles).tolist()
-        letters = np.array([[of_tile[tile] for tile in row] for row in tiles])
+        letters = courses.write_tiles(level.tiles)
         end, coin = np.asarray(level.end), np.asarray(level.coin)
         letters[end[0], end[1]] = "e"
         if coin[0] >= 0:
@@ -537,15 +434,9 @@ class CoinRun(base.Environment):
     ) -> Bool[Array, "rows columns channel"] | UInt8[Array, "rows columns 3"]:
         if self.pixels or self.crop_radius is None:
             return super().observe(key, state, action, params)
-        # Cut out before it is spread over channels, columns first: rows are few.
-        radius, tiles = self.crop_radius, state.level.tiles
-        side, wall = 2 * radius + 1, jnp.uint8(WALL)
-        for axis, middle in ((1, state.agent[1]), (0, state.agent[0])):
-            margin = [(0, 0), (0, 0)]
-            margin[axis] = (radius, radius)
-            tiles = jnp.pad(tiles, margin, constant_values=wall)
-            tiles = jax.lax.dynamic_slice_in_dim(tiles, middle, side, axis)
-        rows, columns = state.agent[:, None] + jnp.arange(-radius, radius + 1)
+        tiles = courses.window(state.level.tiles, state.agent, self.crop_radius)
+        around = jnp.arange(-self.crop_radius, self.crop_radius + 1)
+        rows, columns = state.agent[:, None] + around
         return self._seen(state, tiles, rows, columns)
 
     def _seen(
@@ -556,16 +447,8 @@ class CoinRun(base.Environment):
         columns: Int[Array, " column"],
     ) -> Bool[Array, "row column channel"]:
         """Return the channels of some tiles, given where they are."""
-        agent, coin = state.agent, state.level.coin
-        agent = (rows == agent[0])[:, None] & (columns == agent[1])
-        # Without a coin it is at -1, which a window may show beyond the border.
-        coin = (rows == coin[0])[:, None] & (columns == coin[1]) & (coin[0] >= 0)
-        body = jnp.where(state.rises, _AGENT | _RISING, _AGENT).astype(jnp.uint8)
-        seen = tiles | jnp.where(agent, body, 0) | coin.astype(jnp.uint8) * _COIN
-        # Else XLA cuts out each channel of a window anew.
-        seen = jax.lax.optimization_barrier(seen)
-        bits = [1 << channel for channel in range(len(_CHANNELS))]
-        return jnp.stack([(seen & jnp.uint8(bit)) > 0 for bit in bits], axis=-1)
+        coin = state.level.coin
+        return courses.as_channels(tiles, rows, columns, state.agent, state.rises, coin)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)
@@ -579,11 +462,3 @@ class CoinRun(base.Environment):
             Layer(agent, sprites.AGENT, "disc", "agent"),
             Layer(rising, sprites.FLOOR, "dot", "agent rising"),
         ]
-
-
-def _solid(level: Level) -> Bool[Array, "height width"]:
-    return (level.tiles == WALL) | (level.tiles == CRATE)
-
-
-def _deadly(level: Level) -> Bool[Array, "height width"]:
-    return (level.tiles == SAW) | (level.tiles == PIT)

@@ -13,43 +13,18 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid, sprites
-from mesagym.envs import base
+from mesagym.envs import base, features
+from mesagym.envs.features import COLORS, SHAPES
+from mesagym.envs.maze import MazeContest
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
-
-COLORS: dict[str, sprites.Colour] = {
-    "yellow": (236, 196, 0),
-    "blue": (0, 114, 178),
-    "green": (0, 158, 115),
-    "pink": (222, 140, 185),
-    "sky": (110, 195, 240),
-    "brown": (134, 84, 32),
-}
-"""What objects can be painted in, in the order that ``num_colors`` counts."""
-
-SHAPES: dict[str, tuple[str, str, float]] = {
-    "line": ("bar", "...###...", 1.0),
-    "gem": ("diamond", ".#.###.#.", 0.8),
-    "ring": ("ring", "####.####", 0.6),
-    "cross": ("cross", "#.#.#.#.#", 0.9),
-    "box": ("square", "#########", 0.7),
-    "wedge": ("wedge", "....#.###", 0.5),
-}
-"""What objects can look like, in the order that ``num_shapes`` counts: the sprite, the
-glyph of three by three pixels, and how bright one pixel alone is."""
 
 TARGET, SAME_COLOR, SAME_SHAPE = range(3)
 """The objects of a level, by what they share with the target."""
@@ -95,7 +70,7 @@ _PAIR = "the target's colour in another shape against its shape in another colou
 
 
 @dataclass(frozen=True)
-class ColorShape(base.Environment):
+class ColorShape(MazeContest):
     """A maze with a target of one colour and one shape, and look-alikes of each.
 
     After "Maze II" of Langosco et al. 2022 (arXiv 2105.14111): trained on a yellow
@@ -146,10 +121,7 @@ class ColorShape(base.Environment):
         ...     jax.random.key(1), state, 0, params)
     """
 
-    kind: ClassVar[str] = "contest"
-    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("target", "color", "shape")
-    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -189,13 +161,11 @@ class ColorShape(base.Environment):
     )
     dynamics_version: ClassVar[int] = 1
 
-    layout: str = "blocks"
     num_colors: int = 3
     num_shapes: int = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        get_layout(self.layout)
         for name, known in (("num_colors", COLORS), ("num_shapes", SHAPES)):
             if not 2 <= getattr(self, name) <= len(known):
                 raise UserError(
@@ -241,10 +211,7 @@ class ColorShape(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             touched=jnp.zeros(3, dtype=bool),
         )
@@ -292,8 +259,8 @@ class ColorShape(base.Environment):
             walls=walls,
             agent=agent,
             places=jnp.stack(places),
-            colors=_and_another(params.target_color, chance[4], self.num_colors),
-            shapes=_and_another(params.target_shape, chance[5], self.num_shapes),
+            colors=features.pair(params.target_color, chance[4], self.num_colors),
+            shapes=features.pair(params.target_shape, chance[5], self.num_shapes),
         )
         if solvable:
             # Judged with every object in place, whichever then are taken away, so
@@ -351,8 +318,8 @@ class ColorShape(base.Environment):
             change(places=level.places.at[TARGET].set(places[0])),
             change(places=level.places.at[SAME_COLOR:].set(look_alikes)),
             change(
-                colors=_and_another(level.colors[0], chance[3], self.num_colors),
-                shapes=_and_another(level.shapes[0], chance[4], self.num_shapes),
+                colors=features.pair(level.colors[0], chance[3], self.num_colors),
+                shapes=features.pair(level.shapes[0], chance[4], self.num_shapes),
             ),
         ]
         return one_of(chance[5], edited)
@@ -379,9 +346,7 @@ class ColorShape(base.Environment):
         clean = distinguishing & ~(here & way.second_before_some).any()
         agreeing = exist[0] & in_reach & (~here | way.first_before_all).all()
         distinguishing &= exist[0] | clean
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(agreeing, AGREEING, label)
-        return LevelClass(label.astype(jnp.int8), clean)
+        return level_class(agreeing, distinguishing, clean)
 
     def _in_reach(
         self, level: Level, i: int, objects: Bool[Array, "3 height width"]
@@ -403,19 +368,6 @@ class ColorShape(base.Environment):
         others = objects.any(axis=0) & ~objects[wanted]
         return distances(level.walls | others, objects[wanted])
 
-    def guided_action(
-        self, guide: Int[Array, "height width"], state: State
-    ) -> Int[Array, ""]:
-        return downhill(state.level.walls, guide, state.agent)
-
-    @base.compiled()
-    def solve(self, level: Level, params: Params) -> Solution:
-        """Solve exactly; an objective is out of reach past the time limit."""
-        fields = [self.guide(level, k) for k in range(3)]
-        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
-
     # ------------------------------------------------------------------ texts
 
     def parse(self, text: str) -> Level:
@@ -429,22 +381,13 @@ class ColorShape(base.Environment):
                 second of an object, a feature that is none or the target's again, or
                 a target that no path leads to.
         """
-        features = {"target_color": 0, "other_color": 1}
-        features |= {"target_shape": 0, "other_shape": 1}
-        drawing = text_levels.read_drawing(text, self.legend, settings=features)
+        drawing = text_levels.read_drawing(
+            text, self.legend, settings=features.SETTINGS
+        )
         drawing.must_be(self.size)
-        features |= drawing.settings
-        for kind, known in (("color", self.color_names), ("shape", self.shape_names)):
-            for name in (f"target_{kind}", f"other_{kind}"):
-                if not 0 <= features[name] < len(known):
-                    raise UserError(
-                        f"level: {name} is {features[name]}; use 0 to {len(known) - 1}"
-                    )
-            if features[f"target_{kind}"] == features[f"other_{kind}"]:
-                raise UserError(
-                    f"level: other_{kind} is the target's, {features[f'other_{kind}']};"
-                    " give another"
-                )
+        pairs = features.read_features(
+            drawing.settings, self.num_colors, self.num_shapes
+        )
         agent = drawing.only("@", "agent")
         places = [
             drawing.only(letter, what) if drawing.all(letter) else (-1, -1)
@@ -454,8 +397,7 @@ class ColorShape(base.Environment):
             walls=jnp.asarray(drawing.letters == "#"),
             agent=jnp.array(agent, jnp.int32),
             places=jnp.array(places, jnp.int32),
-            colors=_pair(features["target_color"], features["other_color"]),
-            shapes=_pair(features["target_shape"], features["other_shape"]),
+            **pairs,
         )
         if places[0][0] >= 0 and self.guide(level, 0)[agent] >= UNREACHABLE:
             raise UserError(
@@ -471,10 +413,8 @@ class ColorShape(base.Environment):
         for letter, (row, column) in zip("@*cs", places.tolist(), strict=True):
             if row >= 0:
                 letters[row, column] = letter
-        colors, shapes = np.asarray(level.colors), np.asarray(level.shapes)
-        features = {"target_color": colors[0], "target_shape": shapes[0]}
-        features |= {"other_color": colors[1], "other_shape": shapes[1]}
-        return text_levels.write_drawing(letters, features)
+        above = features.write_features(level.colors, level.shapes)
+        return text_levels.write_drawing(letters, above)
 
     # ----------------------------------------------------------------- seeing
 
@@ -501,14 +441,11 @@ class ColorShape(base.Environment):
     def layers(self, state: State, params: Params) -> list[Layer]:
         return [
             Layer(state.level.walls, sprites.WALL, name="wall"),
-            *(
-                Layer(tiles, COLORS[color], SHAPES[shape][0], f"{color} {shape}")
-                for color, shape, tiles in self._glyphs(state)
-            ),
+            *features.object_layers(self._objects(state)),
             Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
 
-    def _glyphs(self, state: State) -> list[tuple[str, str, jax.Array]]:
+    def _objects(self, state: State) -> list[tuple[str, str, jax.Array]]:
         """Return the tiles of each colour in each shape."""
         seen = jnp.moveaxis(self.channels(state, None), -1, 0)[2:]
         colors, shapes = seen[: self.num_colors], seen[self.num_colors :]
@@ -528,50 +465,5 @@ class ColorShape(base.Environment):
         """
         if tile >= sprites.DETAIL:
             return super().render(state, params, tile)
-        if tile == 3:
-            glyphs = [
-                Layer(_enlarged(tiles, SHAPES[shape][1]), COLORS[color])
-                for color, shape, tiles in self._glyphs(state)
-            ]
-            return sprites.paint(self._around(state, glyphs, 3), 1)
-        shades = [
-            Layer(tiles, _shade(COLORS[color], SHAPES[shape][2]))
-            for color, shape, tiles in self._glyphs(state)
-        ]
-        return sprites.paint(self._around(state, shades, 1), tile)
-
-    def _around(self, state: State, objects: list[Layer], tile: int) -> list[Layer]:
-        """Return layers of objects between those of the walls and of the agent."""
-        whole = "#" * tile**2
-        return [
-            Layer(_enlarged(state.level.walls, whole), sprites.WALL),
-            *objects,
-            Layer(_enlarged(self.at(state.agent), whole), sprites.AGENT),
-        ]
-
-
-def _pair(first: int, second: int) -> Int[Array, "2"]:
-    return jnp.array([first, second], jnp.int32)
-
-
-def _and_another(
-    value: Int[Array, ""], chance: Float[Array, ""], count: int
-) -> Int[Array, "2"]:
-    """Return a feature and any other of ``count``, all alike."""
-    other = (value + 1 + (chance * (count - 1)).astype(jnp.int32)) % count
-    return jnp.stack([value, other])
-
-
-def _enlarged(
-    tiles: Bool[Array, "height width"], glyph: str
-) -> Bool[Array, "rows columns"]:
-    """Return tiles with a square glyph in the place of each."""
-    side = round(len(glyph) ** 0.5)
-    pixels = np.array([letter == "#" for letter in glyph]).reshape(side, side)
-    large = tiles[:, None, :, None] & pixels[:, None, :]
-    return large.reshape(side * tiles.shape[0], side * tiles.shape[1])
-
-
-def _shade(colour: sprites.Colour, brightness: float) -> sprites.Colour:
-    red, green, blue = (round(brightness * part) for part in colour)
-    return red, green, blue
+        objects, agent = self._objects(state), self.at(state.agent)
+        return features.paint_small(state.level.walls, objects, agent, tile)

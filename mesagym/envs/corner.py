@@ -13,20 +13,15 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.maze import MazeContest
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels.classes import class_by_ways
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
 
@@ -76,7 +71,7 @@ def _region_shift(side: int) -> Shift:
 
 
 @dataclass(frozen=True)
-class Corner(base.Environment):
+class Corner(MazeContest):
     """A maze with a cheese that sits in the top left corner during training.
 
     After "Maze I" of Langosco et al. 2022 (arXiv 2105.14111), on the block mazes
@@ -112,10 +107,7 @@ class Corner(base.Environment):
         ...     jax.random.key(1), state, 0, params)
     """
 
-    kind: ClassVar[str] = "contest"
-    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("cheese", "corner")
-    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -140,12 +132,6 @@ class Corner(base.Environment):
         ),
     )
     dynamics_version: ClassVar[int] = 1
-
-    layout: str = "blocks"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        get_layout(self.layout)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -175,10 +161,7 @@ class Corner(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             reached=jnp.zeros(2, dtype=bool),
         )
@@ -279,12 +262,7 @@ class Corner(base.Environment):
             first=self.at(level.cheese),
             second=self._region_mask(level.region),
         )
-        both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
-        distinguishing = both_exist & ~way.first_before_some
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
-        clean = distinguishing & ~way.second_before_some
-        return LevelClass(label.astype(jnp.int8), clean)
+        return class_by_ways(way)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:
@@ -298,11 +276,6 @@ class Corner(base.Environment):
         corner = self._region_mask(level.region)
         return distances(level.walls | (cheese & ~corner), corner)
 
-    def guided_action(
-        self, guide: Int[Array, "height width"], state: State
-    ) -> Int[Array, ""]:
-        return downhill(state.level.walls, guide, state.agent)
-
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Solve exactly; an objective is out of reach past the time limit.
@@ -310,10 +283,7 @@ class Corner(base.Environment):
         A start inside the corner region is credited by the first step, for which
         every start has a move that stays inside.
         """
-        fields = [self.guide(level, k) for k in range(2)]
-        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
-        steps = self.in_time(jnp.maximum(steps, 1), params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
+        return self.arrivals(jnp.maximum(self.steps_to_go(level), 1), params)
 
     # ------------------------------------------------------------------ texts
 

@@ -13,20 +13,15 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.maze import MazeContest
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels.classes import class_by_ways
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
 MOST_CHANNELS = 32
@@ -71,7 +66,7 @@ def _without(item: str, level: Level, params: Params) -> Level:
 
 
 @dataclass(frozen=True)
-class Dish(base.Environment):
+class Dish(MazeContest):
     """A maze with a cheese that lies on a dish during training.
 
     After "cheese on a dish" of Abdel Sadek et al. 2025 (arXiv 2507.03068).
@@ -115,10 +110,7 @@ class Dish(base.Environment):
         ...     jax.random.key(1), state, 0, params)
     """
 
-    kind: ClassVar[str] = "contest"
-    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("cheese", "dish")
-    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -152,12 +144,10 @@ class Dish(base.Environment):
     )
     dynamics_version: ClassVar[int] = 1
 
-    layout: str = "blocks"
     max_redundancy: int = 6
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        get_layout(self.layout)
         if not 1 <= self.max_redundancy <= MOST_CHANNELS:
             raise UserError(
                 f"env.max_redundancy: {self.max_redundancy} is outside 1 to "
@@ -191,10 +181,7 @@ class Dish(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             reached=jnp.zeros(2, dtype=bool),
         )
@@ -305,12 +292,7 @@ class Dish(base.Environment):
         agent, cheese, dish = map(self.at, (level.agent, level.cheese, level.dish))
         way = ways(level.walls, start=agent, first=cheese, second=dish)
         in_reach = (reachable(self._barred(level, 0), agent) & cheese).any()
-        both_exist = in_reach & (way.second_steps < UNREACHABLE)
-        distinguishing = both_exist & ~way.first_before_some
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
-        clean = distinguishing & ~way.second_before_some
-        return LevelClass(label.astype(jnp.int8), clean)
+        return class_by_ways(way, in_reach)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:
@@ -320,19 +302,6 @@ class Dish(base.Environment):
         """
         target = level.cheese if objective == 0 else level.dish
         return distances(self._barred(level, objective), self.at(target))
-
-    def guided_action(
-        self, guide: Int[Array, "height width"], state: State
-    ) -> Int[Array, ""]:
-        return downhill(state.level.walls, guide, state.agent)
-
-    @base.compiled()
-    def solve(self, level: Level, params: Params) -> Solution:
-        """Solve exactly; an objective is out of reach past the time limit."""
-        fields = [self.guide(level, k) for k in range(2)]
-        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
 

@@ -14,15 +14,12 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels import beacons
+from mesagym.levels.beacons import FEWEST
 from mesagym.levels.chance import step_chances
+from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.pool import (
-    AGREEING,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.shift import LARGER, Shift, allocation_shifts, layout_shifts
 from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.levels.visits import (
@@ -33,9 +30,6 @@ from mesagym.levels.visits import (
     ways_around,
 )
 from mesagym.sprites import Layer
-
-FEWEST = 3
-"""Beacons of a level at least: two have the same cyclic order backwards."""
 
 
 @struct.dataclass
@@ -219,10 +213,7 @@ class FollowMe(base.Environment):
     ) -> State:
         none = jnp.int32(0)
         return State(
-            time=none,
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             leader=level.leader,
             target=level.leader_order[0],
@@ -303,42 +294,30 @@ class FollowMe(base.Environment):
         tiles = grid.random_tiles(bits, home & ~start, self.max_beacons + 1)
         count = params.num_beacons
         wanted = jnp.arange(self.max_beacons) < count
-        beacons = jnp.where(wanted[:, None], tiles[1:], -1)
+        places = jnp.where(wanted[:, None], tiles[1:], -1)
         leader = jnp.where(params.leader, tiles[0], -1)
-        order = self._order(count, chance[1] < alpha)
-        ways, steps = ways_around(walls, beacons)
-        level = Level(walls, agent, leader, beacons, order, ways)
+        order = beacons.order_of(self.max_beacons, count, chance[1] < alpha)
+        ways, steps = ways_around(walls, places)
+        level = Level(walls, agent, leader, places, order, ways)
         enough = tiles[count, 0] >= 0
         if not solvable:
             return level, enough
         return level, enough & ~self._blocked(level, steps).any()
 
-    def _order(
-        self, count: Int[Array, ""], backwards: Bool[Array, ""]
-    ) -> Int[Array, " beacon"]:
-        """Return the order that pays, or that backwards; -1 beyond ``count``."""
-        places = jnp.arange(self.max_beacons, dtype=jnp.int32)
-        order = jnp.where(backwards, count - 1 - places, places)
-        return jnp.where(places < count, order, -1)
+    def _starts(self, level: Level) -> Int[Array, "start 2"]:
+        """Return whence ways lead: the agent, the leader and the beacons."""
+        return jnp.concatenate([level.agent[None], level.leader[None], level.beacons])
 
     def _blocked(
         self, level: Level, steps: Int[Array, "beacon height width"]
     ) -> Bool[Array, "start beacon"]:
-        """Return whence no shortest path leads to a beacon that touches no other.
-
-        Starts are the agent, the leader and the beacons, as far as they exist;
-        ``steps`` are those around other beacons.
-        """
-        starts = jnp.concatenate([level.agent[None], level.leader[None], level.beacons])
-        rows, columns = starts.T
-        longer = steps != steps_to(level.walls, level.beacons)
-        exist = (rows >= 0)[:, None] & (level.beacons[:, 0] >= 0)
-        here = (starts[:, None] == level.beacons).all(axis=-1)
-        return longer[:, rows, columns].T & exist & ~here
+        """Return whence no shortest path leads to a beacon that touches no other."""
+        starts = self._starts(level)
+        return beacons.blocked(level.walls, starts, level.beacons, steps)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        starts = jnp.concatenate([level.agent[None], level.leader[None], level.beacons])
+        starts = self._starts(level)
         exist = starts[:, 0] >= 0
         on_wall = level.walls[starts[:, 0], starts[:, 1]] & exist
         same = (starts[:, None] == starts).all(axis=-1) & exist
@@ -368,34 +347,26 @@ class FollowMe(base.Environment):
         which = (chance[1] * 7).astype(jnp.int32)
         moved = (chance[2] * count).astype(jnp.int32)
         leads = (which == 3) & (level.leader[0] >= 0)
-        order = self._order(count, chance[3] < alpha)
+        order = beacons.order_of(self.max_beacons, count, chance[3] < alpha)
         walls = jnp.where(which < 2, level.walls ^ toggled, level.walls)
-        beacons = level.beacons.at[moved].set(tile)
-        beacons = jnp.where(which > 4, beacons, level.beacons)
+        places = level.beacons.at[moved].set(tile)
+        places = jnp.where(which > 4, places, level.beacons)
         return Level(
             walls,
             jnp.where(which == 2, tile, level.agent),
             jnp.where(leads, tile, level.leader),
-            beacons,
+            places,
             jnp.where(which == 4, order, level.leader_order),
-            ways_around(walls, beacons)[0],
+            ways_around(walls, places)[0],
         )
 
     @base.compiled()
     def classify(self, level: Level) -> LevelClass:
         """Class a level by what the leader's order pays, see the promise above."""
         count = _count(level)
-
-        def visit(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-            turn, paid = carry
-            right = level.leader_order[i % count] == turn
-            return (turn + right) % count, paid + jnp.where(right, 1, -1)
-
-        zero = jnp.int32(0)
-        _, paid = jax.lax.fori_loop(0, 3 * count, visit, (zero, zero))
+        paid = beacons.paid_in_rounds(level.leader_order, count, rounds=3)
         agrees = (2 * paid > 3 * count) & (level.leader[0] >= 0)
-        label = jnp.where(agrees, AGREEING, DISTINGUISHING).astype(jnp.int8)
-        return LevelClass(label, ~agrees)
+        return level_class(agrees, ~agrees, clean=~agrees)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, ""]:
@@ -416,16 +387,13 @@ class FollowMe(base.Environment):
         """
         limit = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
         steps = steps_to(level.walls, level.beacons)
-        order = self._order(_count(level), jnp.bool_(False))
+        order = beacons.order_of(self.max_beacons, _count(level), backwards=False)
         best = visits_in_time(steps, level.beacons, order, level.agent, limit)
         led = visits_in_time(
             steps, level.beacons, level.leader_order, level.leader, limit
         )
         # A leader that errs may turn back and forth between the two closest.
-        rows, columns = level.beacons.T
-        apart = steps[:, rows, columns].astype(jnp.int32)
-        exist = (rows >= 0)[:, None] & (rows >= 0) & (apart > 0)
-        closest = jnp.where(exist, apart, UNREACHABLE).min()
+        closest = beacons.closest(steps, level.beacons)
         led = jnp.where(params.noise > 0, limit // closest + 1, led)
         led = jnp.where(level.leader[0] >= 0, led, 0)
         first = steps[0, level.agent[0], level.agent[1]]
@@ -454,63 +422,37 @@ class FollowMe(base.Environment):
         leader = (-1, -1)
         if drawing.all("L"):
             leader = drawing.only("L", "leader")
-        numbers = ["*", *map(str, range(2, MOST + 1))]
-        count = max((n for n, c in enumerate(numbers, 1) if drawing.all(c)), default=0)
-        if not FEWEST <= count <= self.max_beacons:
-            raise UserError(
-                f"level: {count} beacons; draw {FEWEST} to {self.max_beacons}, the "
-                "first '*', the others '2', '3' and so on (env.max_beacons allows more)"
-            )
-        beacons = np.full((self.max_beacons, 2), -1, np.int32)
-        for n in range(count):
-            beacons[n] = drawing.only(numbers[n], f"beacon {n + 1}")
-        order = np.full(self.max_beacons, -1, np.int32)
-        order[:count] = self._read_order(drawing.settings, count)
+        count, places = beacons.read_beacons(drawing, self.max_beacons)
+        order = beacons.read_order(drawing.settings, count, self.max_beacons)
         walls = jnp.asarray(drawing.letters == "#")
-        ways, steps = ways_around(walls, jnp.asarray(beacons))
+        ways, steps = ways_around(walls, jnp.asarray(places))
         level = Level(
             walls,
             jnp.array(agent, jnp.int32),
             jnp.array(leader, jnp.int32),
-            jnp.asarray(beacons),
+            jnp.asarray(places),
             jnp.asarray(order),
             ways,
         )
         blocked = np.argwhere(np.asarray(self._blocked(level, steps)))
         for start, beacon in blocked[:1].tolist():
-            starts = [agent, leader, *map(tuple, beacons.tolist())]
+            starts = [agent, leader, *map(tuple, places.tolist())]
             raise UserError(
                 f"level: {drawing.place(*starts[start])}: no shortest path leads from "
                 f"here to beacon {beacon + 1} without touching another; move one"
             )
         return level
 
-    def _read_order(self, settings: dict[str, int], count: int) -> list[int]:
-        expert = list(range(count))
-        if "leader_order" not in settings:
-            return expert
-        given = [int(digit) - 1 for digit in str(settings["leader_order"])]
-        if sorted(given) != expert:
-            raise UserError(
-                f"level: leader_order is {settings['leader_order']}; name each beacon "
-                f"from 1 to {count} once, as {''.join(str(n + 1) for n in expert)}"
-            )
-        return given
-
     def show(self, level: Level) -> str:
         letters = np.where(np.asarray(level.walls), "#", ".")
-        beacons, order = np.asarray(level.beacons), np.asarray(level.leader_order)
-        for n, (row, column) in enumerate(beacons[beacons[:, 0] >= 0].tolist()):
-            letters[row, column] = "*" if n == 0 else str(n + 1)
+        places = np.asarray(level.beacons)
+        for n, (row, column) in enumerate(places[places[:, 0] >= 0].tolist()):
+            letters[row, column] = beacons.LETTERS[n]
         for letter, place in (("@", level.agent), ("L", level.leader)):
             row, column = np.asarray(place).tolist()
             if row >= 0:
                 letters[row, column] = letter
-        order = order[order >= 0]
-        above = {}
-        # The expert's order is the default, and goes unsaid.
-        if (order != np.arange(len(order))).any():
-            above["leader_order"] = int("".join(str(n + 1) for n in order.tolist()))
+        above = beacons.write_order(np.asarray(level.leader_order))
         return text_levels.write_drawing(letters, above)
 
     # ----------------------------------------------------------------- seeing
@@ -540,17 +482,8 @@ class FollowMe(base.Environment):
         columns: Int[Array, " column"],
     ) -> Bool[Array, "row column 4"]:
         """Return the channels of some tiles, given where they are."""
-        # A bit for each thing, in its row and in its column: one operation a tile
-        # finds where both are set, however many things there are.
-        things = jnp.stack([state.agent, state.leader])
-        things = jnp.concatenate([things, state.level.beacons])
-        bits = (1 << jnp.arange(len(things))).astype(jnp.uint16)[:, None]
-        # What is not there is at -1, which a window may show beyond the border.
-        bits = jnp.where(things[:, :1] >= 0, bits, 0)
-        in_row = jnp.where(things[:, :1] == rows, bits, 0).sum(0, dtype=jnp.uint16)
-        in_column = jnp.where(things[:, 1:] == columns, bits, 0)
-        at = in_row[:, None] & in_column.sum(0, dtype=jnp.uint16)
-        return jnp.stack([walls, (at & 1) > 0, (at & 2) > 0, at > 3], axis=-1)
+        things = state.agent, state.leader, state.level.beacons
+        return beacons.as_channels(walls, rows, columns, *things)
 
     def layers(self, state: State, params: Params) -> list[Layer]:
         seen = jnp.moveaxis(self.channels(state, params), -1, 0)

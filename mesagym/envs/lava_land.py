@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.maze import MazeContest
 from mesagym.errors import UserError, nearest
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.layouts import NOISE_OCTAVES, get_layout
@@ -24,11 +25,10 @@ from mesagym.levels.pool import (
     DISTINGUISHING,
     LevelClass,
     LevelPool,
-    Solution,
 )
 from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, Ways, distances, downhill, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, Ways, distances, reachable, ways
 from mesagym.sprites import Layer
 
 LAVA_LAYOUTS: tuple[str, ...] = ("noise", "scattered")
@@ -74,7 +74,7 @@ def _without_lava(level: Level, params: Params) -> Level:
 
 
 @dataclass(frozen=True)
-class LavaLand(base.Environment):
+class LavaLand(MazeContest):
     """A maze with a cheese, and at test with lava that the way should avoid.
 
     After the lava that its designer forgot, of Hadfield-Menell et al. 2017
@@ -125,13 +125,10 @@ class LavaLand(base.Environment):
         ...     jax.random.key(1), state, 0, params)
     """
 
-    kind: ClassVar[str] = "contest"
-    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = (
         "cheese_without_lava",
         "cheese_whatever",
     )
-    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -178,7 +175,6 @@ class LavaLand(base.Environment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        get_layout(self.layout)
         if self.lava_layout not in LAVA_LAYOUTS:
             raise UserError(
                 f"env.lava_layout: unknown layout '{self.lava_layout}'."
@@ -208,10 +204,7 @@ class LavaLand(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             touched=jnp.bool_(False),
             arrived=jnp.bool_(False),
@@ -345,19 +338,6 @@ class LavaLand(base.Environment):
         """
         avoided = level.lava if objective == 0 else level.lava & level.lava_ends
         return distances(level.walls | avoided, self.at(level.cheese))
-
-    def guided_action(
-        self, guide: Int[Array, "height width"], state: State
-    ) -> Int[Array, ""]:
-        return downhill(state.level.walls, guide, state.agent)
-
-    @base.compiled()
-    def solve(self, level: Level, params: Params) -> Solution:
-        """Solve exactly; an objective is out of reach past the time limit."""
-        fields = [self.guide(level, k) for k in range(2)]
-        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
 

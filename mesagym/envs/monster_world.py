@@ -3,7 +3,6 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -16,19 +15,15 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
-from mesagym.levels.chance import step_chances
+from mesagym.levels import items
+from mesagym.levels.chase import chase
+from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.places import as_mask, draw, in_order
-from mesagym.levels.pool import (
-    AGREEING,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.randomness import chances
 from mesagym.levels.shift import Shift, allocation_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable
+from mesagym.levels.solve import distances
 from mesagym.sprites import Layer
 
 
@@ -248,10 +243,7 @@ class MonsterWorld(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             apples=level.apples[:, 0] >= 0,
             shields=level.shields[:, 0] >= 0,
@@ -269,7 +261,10 @@ class MonsterWorld(base.Environment):
         shields = state.shields & ~(level.shields == agent).all(axis=1)
         held = state.held + (state.shields & ~shields).sum(dtype=jnp.int32)
 
-        monsters = self._chase(key, state, agent, params.temperature)
+        is_open = self.layout == "open"
+        monsters = chase(
+            key, level.walls, state.monsters, agent, params.temperature, is_open
+        )
         contact = (state.monsters == agent).all(axis=1)  # walked into, it goes nowhere
         contact |= (monsters == agent).all(axis=1)
         contacts = contact.sum(dtype=jnp.int32)
@@ -283,45 +278,6 @@ class MonsterWorld(base.Environment):
             held=held - shielded,
             wounds=state.wounds + contacts - shielded,
         )
-
-    def _chase(
-        self,
-        key: jax.Array,
-        state: State,
-        agent: Int[Array, "2"],
-        temperature: Float[Array, ""],
-    ) -> Int[Array, "monster 2"]:
-        """Return where the monsters go; absent ones stay absent.
-
-        A move ends one step closer, one farther, or where it began: a grid has no
-        other ways. So only which is which matters, never the distance itself.
-        """
-        row, column = state.monsters[:, 0], state.monsters[:, 1]
-        if self.layout == "open":
-            closer = [row > agent[0], column > agent[1], row < agent[0]]
-            closer.append(column < agent[1])
-            blocked = [row == 1, column == 1, row == self.height - 2]
-            blocked.append(column == self.width - 2)
-        else:
-            walls = state.level.walls
-            far = distances(walls, self.at(agent))
-            ends = [(row + down, column + right) for down, right in grid.MOVES]
-            closer = [far[end] < far[row, column] for end in ends]
-            blocked = [walls[end] for end in ends]
-
-        # exp(-1 / 0) is 0, as it should be.
-        farther = jnp.exp(-1.0 / temperature)
-        shares = [
-            jnp.where(near, 1.0, jnp.where(wall, farther, farther**2))
-            for near, wall in zip(closer, blocked, strict=True)
-        ]
-        up_to = list(accumulate(shares))
-        chance = step_chances(key, self.max_monsters) * up_to[-1]
-        chosen = sum((chance >= end).astype(row.dtype) for end in up_to[:-1])
-        there = row >= 0
-        goes = [(chosen == k) & there & ~wall for k, wall in enumerate(blocked)]
-        up, left, down, right = (each.astype(row.dtype) for each in goes)
-        return jnp.stack([row + down - up, column + right - left], axis=1)
 
     def objectives(
         self, state: State, action: Int[Array, ""], next_state: State
@@ -343,34 +299,17 @@ class MonsterWorld(base.Environment):
         alpha: float | int | Num[Array, ""],
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
-        key_walls, key_places = jax.random.split(key)
-        walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        tiles = self.height * self.width
-        bits = jax.random.bits(key_places, (tiles + 2,), jnp.uint32)
-        chance = chances(bits[tiles:])
-        home = ~walls
-        if solvable and self.layout != "open":
-            tile = grid.random_tile(chance[0], home)
-            home = reachable(walls, self.at(tile))
-        places = grid.random_tiles(bits[:tiles], home, 1 + sum(self._maxima))
+        walls, places, chance = items.draw_places(
+            key, self.layout, self.size, 1 + sum(self._maxima), joined=solvable
+        )
         # Room for the monsters is asked of levels without any, too: were they refused
         # less often, more than α would be shifted.
-        wanted = self._slots(params.num_apples, params.num_shields, params.num_monsters)
+        counts = (params.num_apples, params.num_shields, params.num_monsters)
+        wanted = items.taken(counts, self._maxima)
         accepted = (places[:, 0] >= 0).all(where=wanted)
-        monsters = jnp.where(chance[1] < alpha, 0, params.num_monsters)
-        kept = self._slots(params.num_apples, params.num_shields, monsters)
+        monsters = jnp.where(chance < alpha, 0, params.num_monsters)
+        kept = items.taken((*counts[:2], monsters), self._maxima)
         return self._level(walls, jnp.where(kept[:, None], places, -1)), accepted
-
-    def _slots(
-        self,
-        apples: Int[Array, ""],
-        shields: Int[Array, ""],
-        monsters: Int[Array, ""],
-    ) -> Bool[Array, " slot"]:
-        """Return which places are taken: the agent's, apples', shields', monsters'."""
-        counts = zip(self._maxima, (apples, shields, monsters), strict=True)
-        taken = [jnp.arange(most) < count for most, count in counts]
-        return jnp.concatenate([jnp.ones(1, dtype=bool), *taken])
 
     def _level(
         self, walls: Bool[Array, "height width"], places: Int[Array, "slot 2"]
@@ -386,12 +325,8 @@ class MonsterWorld(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        home = reachable(level.walls, self.at(level.agent))
-        places = _places(level)
-        present = places[:, 0] >= 0
-        joined = home[places[:, 0], places[:, 1]].all(where=present)
-        apart = as_mask(places, self.height, self.width).sum() == present.sum()
-        return joined & apart & (level.apples[:, 0] >= 0).any()
+        sound = items.are_joined_and_apart(level.walls, _places(level))
+        return sound & (level.apples[:, 0] >= 0).any()
 
     @base.compiled()
     def propose_edit(
@@ -434,20 +369,15 @@ class MonsterWorld(base.Environment):
         """Class a level by its counts: fewer monsters than shields distinguish."""
         shields = (level.shields[:, 0] >= 0).sum()
         fewer = (level.monsters[:, 0] >= 0).sum() < shields
-        label = jnp.where(fewer, DISTINGUISHING, AGREEING)
-        return LevelClass(label.astype(jnp.int8), fewer)
+        return level_class(~fewer, fewer, clean=fewer)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Guide:
         """Return what the objective's reference policy seeks, see the promise."""
-
-        def far(place: Int[Array, "2"]) -> Int[Array, "height width"]:
-            return distances(level.walls, self.at(place))
-
         name = self.own_objectives[objective]
         return Guide(
-            jax.vmap(far)(level.apples),
-            jax.vmap(far)(level.shields),
+            items.fields(level.walls, level.apples),
+            items.fields(level.walls, level.shields),
             seeks_apples=jnp.array(name != "shields"),
             seeks_shields=jnp.array(name != "apples"),
             needs=jnp.array(name == "apples_minus_monsters"),
@@ -462,21 +392,17 @@ class MonsterWorld(base.Environment):
         far = jnp.concatenate([guide.apples, guide.shields])
         step = partial(grid.move, state.level.walls, state.agent)
         ends = jax.vmap(step)(jnp.arange(self.num_actions))
-        there = far[:, ends[:, 0], ends[:, 1]]
-        there = jnp.where(sought[:, None], there, UNREACHABLE)
-        return jnp.argmin(there.min(axis=0))
+        return jnp.argmin(items.steps_to_nearest(far, sought, ends))
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Return the exact steps to the nearest apple and shield, and no returns."""
         start = self.at(level.agent)
         far = distances(level.walls, start).astype(jnp.int32)
-
-        def nearest(places: Int[Array, "n 2"]) -> Int[Array, ""]:
-            there = far[places[:, 0], places[:, 1]]
-            return jnp.where(places[:, 0] >= 0, there, UNREACHABLE).min()
-
-        apple, shield = nearest(level.apples), nearest(level.shields)
+        apple, shield = (
+            items.nearest(far, places, places[:, 0] >= 0)
+            for places in (level.apples, level.shields)
+        )
         steps = self.in_time(jnp.stack([apple, shield, apple]), params)
         return self.solution(steps, jnp.full(3, jnp.nan))
 
@@ -494,33 +420,19 @@ class MonsterWorld(base.Environment):
         drawing.must_be(self.size)
         walls = drawing.letters == "#"
         agent = drawing.only("@", "agent")
-        inner = np.argwhere(walls[1:-1, 1:-1]).tolist()
-        if self.layout == "open" and inner:
-            row, column = inner[0]
-            raise UserError(
-                f"level: {drawing.place(row + 1, column + 1)}: a wall inside, and the "
-                "layout 'open' has none; write '.' or take another env.layout"
-            )
+        if self.layout == "open":
+            items.must_be_open(drawing)
         if not (drawing.letters == "*").any():
             raise UserError("level: no apple; put a '*' on a floor tile")
         far = np.asarray(distances(jnp.asarray(walls), self.at(jnp.array(agent))))
-        items = []
+        places = [agent]
         for letter, most in zip("*sm", self._maxima, strict=True):
-            found, what = drawing.all(letter), self.legend[letter]
-            for number, place in enumerate(found, 1):
-                if number > most:
-                    raise UserError(
-                        f"level: {drawing.place(*place)}: {what} number {number}, and "
-                        f"env.max_{what}s is {most}; keep {most}"
-                    )
-                if far[place] >= UNREACHABLE:
-                    raise UserError(
-                        f"level: {drawing.place(*place)}: no path joins the agent at "
-                        f"{drawing.place(*agent)} to this {what}; open a wall between "
-                        "them"
-                    )
-            items += found + [(-1, -1)] * (most - len(found))
-        return self._level(jnp.asarray(walls), jnp.array([agent, *items], jnp.int32))
+            what = self.legend[letter]
+            limit, numbered = (f"max_{what}s", most), f"{what} number {{}}"
+            places += items.read_items(
+                drawing, letter, agent, far, limit, what, numbered
+            )
+        return self._level(jnp.asarray(walls), jnp.array(places, jnp.int32))
 
     def show(self, level: Level) -> str:
         letters = np.where(np.asarray(level.walls), "#", ".")

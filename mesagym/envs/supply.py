@@ -155,6 +155,16 @@ class LevelSource(abc.ABC):
         last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
         return jnp.where(steps <= last, steps, -1)
 
+    def arrivals(self, steps: Int[Array, " own"], params: Any) -> Solution:
+        """Return the solution where each objective pays 1 for arriving, once.
+
+        Args:
+            steps: as those of `in_time`.
+            params: the parameters, which hold the time limit.
+        """
+        steps = self.in_time(steps, params)
+        return self.solution(steps, (steps > 0).astype(jnp.float32))
+
     @abc.abstractmethod
     def guide(self, level: Any, objective: int) -> Any:
         """Return what the oracle of an objective needs to know of a level."""

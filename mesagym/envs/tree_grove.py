@@ -15,19 +15,14 @@ from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
+from mesagym.levels import items
 from mesagym.levels.chance import step_chances
+from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.places import as_mask, draw, reading_order
-from mesagym.levels.pool import (
-    AGREEING,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
-from mesagym.levels.randomness import chances
+from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.shift import Shift, allocation_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, reachable
+from mesagym.levels.solve import UNREACHABLE, distances
 from mesagym.sprites import Layer
 
 STAY = len(grid.MOVES)
@@ -246,10 +241,7 @@ class TreeGrove(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             standing=level.standing,
         )
@@ -295,19 +287,12 @@ class TreeGrove(base.Environment):
         alpha: float | int | Num[Array, ""],
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
-        key_walls, key_places = jax.random.split(key)
-        walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        tiles = self.height * self.width
-        bits = jax.random.bits(key_places, (tiles + 2,), jnp.uint32)
-        chance = chances(bits[tiles:])
-        home = ~walls
-        if solvable and self.layout != "open":
-            tile = grid.random_tile(chance[0], home)
-            home = reachable(walls, self.at(tile))
-        drawn = grid.random_tiles(bits[:tiles], home, 1 + self.max_trees)
+        walls, drawn, chance = items.draw_places(
+            key, self.layout, self.size, 1 + self.max_trees, joined=solvable
+        )
         number = jnp.arange(self.max_trees)
         places = jnp.where((number < params.num_trees)[:, None], drawn[1:], -1)
-        standing = number < self._draw_count(chance[1], params, alpha)
+        standing = number < self._draw_count(chance, params, alpha)
         accepted = (drawn[:, 0] >= 0).sum() > params.num_trees
         return self._level(walls, drawn[0], places, standing, params.worth), accepted
 
@@ -334,12 +319,9 @@ class TreeGrove(base.Environment):
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        home = reachable(level.walls, self.at(level.agent))
         places = jnp.concatenate([level.agent[None], level.places])
-        present = places[:, 0] >= 0
-        joined = home[places[:, 0], places[:, 1]].all(where=present)
-        apart = as_mask(places, self.height, self.width).sum() == present.sum()
-        return joined & apart & level.standing.any()
+        sound = items.are_joined_and_apart(level.walls, places)
+        return sound & level.standing.any()
 
     @base.compiled()
     def propose_edit(
@@ -378,23 +360,18 @@ class TreeGrove(base.Environment):
     def classify(self, level: Level) -> LevelClass:
         """Class a level by what its first chop costs, see the promise above."""
         dear = _chop_costs(level.standing, level.worth) >= 1
-        label = jnp.where(dear, DISTINGUISHING, AGREEING)
-        return LevelClass(label.astype(jnp.int8), dear)
+        return level_class(~dear, dear, clean=dear)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Guide:
         """Return what the objective's reference policy needs, see the promise."""
-
-        def far(place: Int[Array, "2"]) -> Int[Array, "height width"]:
-            return distances(level.walls, self.at(place))
-
-        return Guide(jax.vmap(far)(level.places), jnp.array(objective == 0))
+        far = items.fields(level.walls, level.places)
+        return Guide(far, jnp.array(objective == 0))
 
     def guided_action(self, guide: Guide, state: State) -> Int[Array, ""]:
         """Return the move towards the nearest tree; stay where it is to be spared."""
         ends = jax.vmap(partial(self._moved, state))(jnp.arange(self.num_actions))
-        there = guide.far[:, ends[:, 0], ends[:, 1]]
-        there = jnp.where(state.standing[:, None], there, UNREACHABLE).min(axis=0)
+        there = items.steps_to_nearest(guide.far, state.standing, ends)
         dear = _chop_costs(state.standing, state.level.worth) >= 1
         waits = (there.min() >= UNREACHABLE) | (
             guide.spares & dear & (there.min() == 0)
@@ -406,8 +383,7 @@ class TreeGrove(base.Environment):
         """Return the exact steps to the nearest tree, and no returns."""
         start = self.at(level.agent)
         far = distances(level.walls, start).astype(jnp.int32)
-        there = far[level.places[:, 0], level.places[:, 1]]
-        steps = jnp.where(level.standing, there, UNREACHABLE).min()
+        steps = items.nearest(far, level.places, level.standing)
         steps = self.in_time(jnp.full(2, steps), params)
         return self.solution(steps, jnp.full(2, jnp.nan))
 
@@ -425,39 +401,30 @@ class TreeGrove(base.Environment):
         drawing.must_be(self.size)
         walls = drawing.letters == "#"
         agent = drawing.only("@", "agent")
-        inner = np.argwhere(walls[1:-1, 1:-1]).tolist()
-        if self.layout == "open" and inner:
-            row, column = inner[0]
-            raise UserError(
-                f"level: {drawing.place(row + 1, column + 1)}: a wall inside, and the "
-                "layout 'open' has none; write '.' or take another env.layout"
-            )
+        if self.layout == "open":
+            items.must_be_open(drawing)
         if not (drawing.letters == "*").any():
             raise UserError("level: no tree; put a '*' on a floor tile")
         worth = drawing.settings.get("worth", WORTH)
         if worth < 0:
             raise UserError(f"level: worth: {worth} is below 0; use 0 or more")
         far = np.asarray(distances(jnp.asarray(walls), self.at(jnp.array(agent))))
-        found = drawing.all("*o")
-        for number, place in enumerate(found, 1):
-            if number > self.max_trees:
-                raise UserError(
-                    f"level: {drawing.place(*place)}: place number {number} of a tree, "
-                    f"and env.max_trees is {self.max_trees}; keep {self.max_trees}"
-                )
-            if far[place] >= UNREACHABLE:
-                raise UserError(
-                    f"level: {drawing.place(*place)}: no path joins the agent at "
-                    f"{drawing.place(*agent)} to this place of a tree; open a wall "
-                    "between them"
-                )
-        missing = self.max_trees - len(found)
-        standing = [drawing.letters[place] == "*" for place in found]
+        places = items.read_items(
+            drawing,
+            "*o",
+            agent,
+            far,
+            ("max_trees", self.max_trees),
+            what="place of a tree",
+            numbered="place number {} of a tree",
+        )
+        # Absent ones look at the border, which is wall.
+        standing = [drawing.letters[place] == "*" for place in places]
         return Level(
             jnp.asarray(walls),
             jnp.array(agent, jnp.int32),
-            jnp.array(found + [(-1, -1)] * missing, jnp.int32),
-            jnp.array(standing + [False] * missing, dtype=bool),
+            jnp.array(places, jnp.int32),
+            jnp.array(standing, dtype=bool),
             jnp.int32(worth),
         )
 

@@ -12,30 +12,22 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
-from mesagym.envs import base
+from mesagym.envs import base, markers
+from mesagym.envs.markers import FAMILIES
+from mesagym.envs.maze import MazeContest
 from mesagym.errors import UserError, nearest
 from mesagym.levels import ascii as text_levels
-from mesagym.levels.first_moves import first_moves
+from mesagym.levels.classes import level_class
+from mesagym.levels.first_moves import first_moves, share_first_move
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
-    LevelClass,
-    LevelPool,
-    Solution,
-)
+from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, distances, downhill, reachable, ways
+from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
-FAMILIES: tuple[str, ...] = ("flag", "tile", "time", "overseer")
-"""How a marked level can be told, see `TwoGoals`."""
-
-_MARKED_FLOOR, _MARKED_WALL = (226, 208, 240), (92, 60, 118)
 _BASE, _PROXY, _BOTH = (0, 158, 115), (230, 159, 0), (40, 176, 133)
-_DISTRACTOR, _SIGN = (86, 180, 233), (150, 70, 130)
+_DISTRACTOR = (86, 180, 233)
 
 
 @struct.dataclass
@@ -76,7 +68,7 @@ def _distractor_reached(state: State, action: Any, next_state: State) -> jax.Arr
 
 
 @dataclass(frozen=True)
-class TwoGoals(base.Environment):
+class TwoGoals(MazeContest):
     """A maze with two goal tiles, which are the same tile during training.
 
     Made for this project: the smallest contest in which nothing but the goals' tiles
@@ -126,10 +118,7 @@ class TwoGoals(base.Environment):
         ...     jax.random.key(1), state, 0, params)
     """
 
-    kind: ClassVar[str] = "contest"
-    solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("base_tile", "proxy_tile")
-    action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",
@@ -181,7 +170,6 @@ class TwoGoals(base.Environment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        get_layout(self.layout)
         if self.marker_family not in FAMILIES:
             raise UserError(
                 f"env.marker_family: unknown family '{self.marker_family}'."
@@ -191,7 +179,7 @@ class TwoGoals(base.Environment):
     @property
     def has_sign(self) -> bool:
         """Whether levels have a tile for the marker's flag, or the overseer."""
-        return self.marker_family in ("tile", "overseer")
+        return markers.has_sign(self.marker_family)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -224,10 +212,7 @@ class TwoGoals(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             reached=jnp.zeros(3, dtype=bool),
         )
@@ -271,7 +256,7 @@ class TwoGoals(base.Environment):
             moves = jnp.zeros((len(grid.MOVES), *self.size), dtype=bool)
         home = moves.any(axis=0) if solvable else ~walls & ~self.at(agent)
         base_tile = grid.random_tile(chance[1], home)
-        elsewhere = home & ~self.at(base_tile) & ~_shared(moves, base_tile)
+        elsewhere = home & ~self.at(base_tile) & ~share_first_move(moves, base_tile)
         far = grid.random_tile(chance[2], elsewhere)
         free = home & ~self.at(base_tile) & ~self.at(far)
         accepted = elsewhere.any() & free.any()
@@ -341,7 +326,7 @@ class TwoGoals(base.Environment):
         change = partial(dataclasses.replace, level)
 
         def goals(base_tile: jax.Array) -> Level:
-            elsewhere = moves.any(axis=0) & ~_shared(moves, base_tile)
+            elsewhere = moves.any(axis=0) & ~share_first_move(moves, base_tile)
             far = grid.random_tile(chance[1], elsewhere)
             return change(
                 base_tile=base_tile,
@@ -372,11 +357,10 @@ class TwoGoals(base.Environment):
         way = ways(level.walls, agent, base_tile, self.at(level.proxy_tile))
         both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
         moves = first_moves(level.walls, agent)
-        shares = _shared(moves, level.base_tile)
+        shares = share_first_move(moves, level.base_tile)
         distinguishing = both_exist & ~shares[level.proxy_tile[0], level.proxy_tile[1]]
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
-        return LevelClass(label.astype(jnp.int8), distinguishing)
+        agreeing = both_exist & way.first_before_all
+        return level_class(agreeing, distinguishing, clean=distinguishing)
 
     @base.compiled("objective")
     def guide(self, level: Level, objective: int) -> Int[Array, "height width"]:
@@ -386,19 +370,6 @@ class TwoGoals(base.Environment):
         """
         tile = level.base_tile if objective == 0 else level.proxy_tile
         return distances(level.walls | self._end(level, 1 - objective), self.at(tile))
-
-    def guided_action(
-        self, guide: Int[Array, "height width"], state: State
-    ) -> Int[Array, ""]:
-        return downhill(state.level.walls, guide, state.agent)
-
-    @base.compiled()
-    def solve(self, level: Level, params: Params) -> Solution:
-        """Solve exactly; an objective is out of reach past the time limit."""
-        fields = [self.guide(level, k) for k in range(2)]
-        steps = jnp.stack([f[level.agent[0], level.agent[1]] for f in fields])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
 
     # ------------------------------------------------------------------ texts
 
@@ -469,15 +440,10 @@ class TwoGoals(base.Environment):
     # ----------------------------------------------------------------- seeing
 
     def _marker(self, state: State, params: Params) -> Bool[Array, "height width"]:
-        level = state.level
-        if self.marker_family == "tile":
-            return self.at(level.sign) & level.marker
-        if self.marker_family == "overseer":
-            return self.at(level.sign) & ~level.marker
-        seen = level.marker
-        if self.marker_family == "time":
-            seen = seen & (state.time >= params.marker_time)
-        return jnp.broadcast_to(seen, self.size)
+        level, sign = state.level, self.at(state.level.sign)
+        return markers.marker(
+            self.marker_family, level.marker, sign, state.time, params.marker_time
+        )
 
     def channels(
         self, state: State, params: Params
@@ -490,21 +456,8 @@ class TwoGoals(base.Environment):
     def layers(self, state: State, params: Params) -> list[Layer]:
         level, marker = state.level, self._marker(state, params)
         base_tile, proxy_tile = self.at(level.base_tile), self.at(level.proxy_tile)
-        if self.has_sign:
-            is_flag = self.marker_family == "tile"
-            shape, sign = ("flag", "flag") if is_flag else ("ghost", "overseer")
-            marked = [
-                Layer(level.walls, sprites.WALL, name="wall"),
-                Layer(marker, _SIGN, shape, f"marker's {sign}"),
-            ]
-        else:
-            marked = [
-                Layer(marker, _MARKED_FLOOR, name="marker"),
-                Layer(level.walls, sprites.WALL, name="wall"),
-                Layer(level.walls & marker, _MARKED_WALL, name="wall, marked"),
-            ]
         return [
-            *marked,
+            *markers.ground_layers(self.marker_family, level.walls, marker),
             Layer(self.at(level.distractor), _DISTRACTOR, "cross", "distractor"),
             Layer(proxy_tile, _PROXY, "ring", "proxy tile"),
             Layer(base_tile, _BASE, "diamond", "base tile"),
@@ -514,14 +467,6 @@ class TwoGoals(base.Environment):
             ),
             Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]
-
-
-def _shared(
-    moves: Bool[Array, "move height width"], place: Int[Array, "2"]
-) -> Bool[Array, "height width"]:
-    """Return the tiles that some first move is best for, which is best for one too."""
-    best = moves[:, place[0], place[1]]
-    return (moves & best[:, None, None]).any(axis=0)
 
 
 def _marker_chance(params: Params, shifted: Bool[Array, ""]) -> Float[Array, ""]:

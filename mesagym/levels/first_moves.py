@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, UInt32
+from jaxtyping import Array, Bool, Int, UInt32
 
 from mesagym.grid import MOVES
 from mesagym.levels import bitgrid
@@ -29,6 +29,19 @@ def first_moves(
     fronts = jax.vmap(bitgrid.pack)(beside & ~walls)
     packed = bitgrid.pack(~walls), bitgrid.pack(start)
     return bitgrid.unpack(over_lanes(_first_moves)(*packed, fronts), walls.shape[1])
+
+
+def share_first_move(
+    moves: Bool[Array, "move height width"], place: Int[Array, "2"]
+) -> Bool[Array, "height width"]:
+    """Return the tiles that some first move is best for, which is best for one too.
+
+    Args:
+        moves: of `first_moves`.
+        place: ``(row, column)`` of the one.
+    """
+    best = moves[:, place[0], place[1]]
+    return (moves & best[:, None, None]).any(axis=0)
 
 
 def _first_moves(

@@ -96,6 +96,28 @@ def distances(
     return jnp.where(bitgrid.unpack(reached, width), far, jnp.int16(UNREACHABLE))
 
 
+def downhill(
+    solid: Bool[Array, "height width"],
+    steps: Int[Array, "2 height width"],
+    place: Int[Array, "2"],
+    rises: Bool[Array, ""],
+) -> Int[Array, ""]:
+    """Return the action that ends where the fewest steps are left, the first of equals.
+
+    Args:
+        solid: tiles that cannot be entered.
+        steps: to go, of `distances`.
+        place: ``(row, column)``.
+        rises: whether the body is to go up one more tile.
+    """
+
+    def to_go(action: Int[Array, ""]) -> Int[Array, ""]:
+        end, still_rises = step(solid, place, rises, action)
+        return steps[still_rises.astype(jnp.int32), end[0], end[1]]
+
+    return jnp.argmin(jax.vmap(to_go)(jnp.arange(JUMP + 1)))
+
+
 def ways(
     solid: Bool[Array, "height width"],
     deadly: Bool[Array, "height width"],

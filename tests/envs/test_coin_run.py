@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from mesagym.envs.coin_run import PIT, SAW, VEIL, WALL, CoinRun, Level, past_wall
+from mesagym.envs.coin_run import CoinRun, Level, past_wall
 from mesagym.errors import UserError
 from mesagym.levels import AGREEING, AMBIGUOUS, DISTINGUISHING
+from mesagym.levels.courses import PIT, SAW, VEIL, WALL
 from mesagym.levels.solve import UNREACHABLE
 from tests import reference
 
