@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -253,6 +253,9 @@ class OraclePolicy:
     know of a level (steps to go from every tile, say), and ``guided_action(guide,
     state)``. Guides are carried, and made anew where an episode starts.
     """
+
+    memoryless: ClassVar[bool] = True
+    """Guides follow from the level alone, so that nothing earlier is remembered."""
 
     env: Any
     objective_index: int

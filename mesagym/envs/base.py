@@ -16,6 +16,7 @@ from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int
 
 from mesagym.envs.seeing import PIXELS, Seen
+from mesagym.envs.situations import Situated
 from mesagym.envs.supply import NO_LEVEL, LevelSource
 from mesagym.envs.supply import compiled as compiled
 from mesagym.errors import UserError, nearest
@@ -54,7 +55,7 @@ Objective = Callable[[Any, Any, Any], Float[Array, ""]]
 
 
 @dataclass(frozen=True)
-class Environment(Seen, LevelSource, environment.Environment[Any, Any]):
+class Environment(Seen, LevelSource, Situated, environment.Environment[Any, Any]):
     """A grid world whose episodes start from levels and pay a vector of objectives.
 
     A subclass is a frozen dataclass of its static settings, so that environments

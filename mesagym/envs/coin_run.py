@@ -208,6 +208,22 @@ class CoinRun(base.Environment):
                 "env.strip=4 or another above 0"
             )
 
+    # ------------------------------------------------------------- situations
+
+    @property
+    def tabular(self) -> bool:
+        return True
+
+    def situations(self, level: Level) -> State:
+        """Return every tile, with and without another tile to rise."""
+        level_off = super().situations(level)
+        rising = dataclasses.replace(level_off, rises=jnp.ones_like(level_off.rises))
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), level_off, rising)
+
+    def situation_of(self, state: State) -> Int[Array, ""]:
+        place = super().situation_of(state)
+        return place + state.rises * (self.height * self.width)
+
     # --------------------------------------------------------------- stepping
 
     def initial_state(

@@ -159,6 +159,7 @@ class ColorShape(MazeContest):
         *layout_shifts("open", "tree", "loopy"),
         LARGER,
     )
+    positional: ClassVar[bool] = True
     dynamics_version: ClassVar[int] = 1
 
     num_colors: int = 3

@@ -131,6 +131,7 @@ class Corner(MazeContest):
             edit=_without_cheese,
         ),
     )
+    positional: ClassVar[bool] = True
     dynamics_version: ClassVar[int] = 1
 
     @property

@@ -142,6 +142,7 @@ class Dish(MazeContest):
             edit=partial(_without, "cheese"),
         ),
     )
+    positional: ClassVar[bool] = True
     dynamics_version: ClassVar[int] = 1
 
     max_redundancy: int = 6

@@ -198,6 +198,22 @@ class LavaLand(MazeContest):
         if not 0 <= share <= 1:
             raise UserError(f"env.lava_share: {share:g} is outside [0, 1]")
 
+    # ------------------------------------------------------------- situations
+
+    @property
+    def tabular(self) -> bool:
+        return True
+
+    def situations(self, level: Level) -> State:
+        """Return every tile, before and after lava was stepped on."""
+        clean = super().situations(level)
+        touched = dataclasses.replace(clean, touched=jnp.ones_like(clean.touched))
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), clean, touched)
+
+    def situation_of(self, state: State) -> Int[Array, ""]:
+        place = super().situation_of(state)
+        return place + state.touched * (self.height * self.width)
+
     # --------------------------------------------------------------- stepping
 
     def initial_state(

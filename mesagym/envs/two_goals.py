@@ -160,6 +160,7 @@ class TwoGoals(MazeContest):
         *layout_shifts("open", "tree", "blocks"),
         LARGER,
     )
+    positional: ClassVar[bool] = True
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "loopy"
@@ -180,6 +181,11 @@ class TwoGoals(MazeContest):
     def has_sign(self) -> bool:
         """Whether levels have a tile for the marker's flag, or the overseer."""
         return markers.has_sign(self.marker_family)
+
+    @property
+    def tabular(self) -> bool:
+        # A marker that shows in time makes the same tile two situations.
+        return self.marker_family != "time"
 
     @property
     def channel_names(self) -> tuple[str, ...]:
