@@ -2,20 +2,31 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Num, UInt32
+from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
-from mesagym.levels import ascii as text_levels
-from mesagym.levels import orders
+from mesagym.levels import errands
+from mesagym.levels.errand_levels import (
+    CHEST,
+    GHOST,
+    KEY,
+    LEGEND,
+    WALL,
+    Numbers,
+    draw_fields,
+    edited_fields,
+    read_tiles,
+    write_tiles,
+)
+from mesagym.levels.errands import Guide
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import (
     AGREEING,
@@ -24,28 +35,12 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
-from mesagym.levels.randomness import chances, one_of
 from mesagym.levels.shift import Shift, allocation_shifts
-from mesagym.levels.solve import UNREACHABLE, downhill, reachable
+from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.sprites import Layer
-
-WALL, AGENT, KEY, CHEST, HELD, GHOST = (1 << bit for bit in range(6))
-"""Bits of a tile. The first five are the channels of an observation, in order."""
 
 SURPLUS = 3
 """Keys more than chests from which a level is distinguishing."""
-
-PLAN_DISCOUNT = 0.999
-"""Of the oracle's plan (Abdel Sadek et al. 2025's own): it opens chests soon."""
-
-UNPLANNED = 1_000
-"""Rank, in an oracle's guide, of items that it takes as they come near."""
-
-AFTERWARDS = 100_000
-"""Rank of items that it takes when all others are taken."""
-
-DETOUR = 1_000
-"""Steps that a path over a chest seems to cost whoever saves keys."""
 
 _KEY_COLOUR = (230, 159, 0)
 _CHEST_COLOUR = (0, 114, 178)
@@ -99,16 +94,6 @@ class Params(base.Params):
     shifted_chest_density: Any  # float32[]
     num_ghosts: Any  # int32[], -1 as many as chests
     holes: Any  # float32[] probability that a wall of the layout is opened
-
-
-@struct.dataclass
-class Guide:
-    """Where an oracle wants to go, item by item."""
-
-    fields: Any  # int16[item, height, width] steps to each
-    places: Any  # int32[item, 2], (-1, -1) absent
-    kinds: Any  # uint8[item] KEY, CHEST or GHOST
-    ranks: Any  # int32[item] lowest first; UNPLANNED and above by distance
 
 
 def _in_layout(layout: str) -> Shift:
@@ -192,15 +177,7 @@ class KeysChests(base.Environment):
     solver: ClassVar[str] = "bounded"
     own_objectives: ClassVar[tuple[str, ...]] = ("chests", "keys", "ghost_chests")
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
-    legend: ClassVar[dict[str, str]] = {
-        "#": "wall",
-        ".": "floor",
-        "@": "agent",
-        "*": "chest",
-        "k": "key",
-        "g": "ghost",
-        "b": "both, chest and ghost",
-    }
+    legend: ClassVar[dict[str, str]] = LEGEND
     shifts: ClassVar[tuple[Shift, ...]] = (
         *allocation_shifts("more chests than keys", "more keys than chests"),
         Shift(
@@ -279,35 +256,9 @@ class KeysChests(base.Environment):
 
     def check(self, params: Params) -> None:
         super().check(params)
-        inner = (self.height - 2) * (self.width - 2)
-        for prefix, keys, chests in (
-            ("", "num_keys", "num_chests"),
-            ("shifted_", "shifted_keys", "shifted_chests"),
-        ):
-            least = 1
-            for name, most in ((keys, self.max_keys), (chests, self.max_chests)):
-                given = int(getattr(params, name))
-                if given != -1 and not 1 <= given <= most:
-                    kind = name.rsplit("_", 1)[1]
-                    raise UserError(
-                        f"env.{name}: {given} is outside 1 to env.max_{kind}, {most}, "
-                        "and not -1, which draws by density"
-                    )
-                least += max(given, 1)
-            if least > inner:
-                raise UserError(
-                    f"env.{keys}: an agent, keys and chests need {least} tiles and a "
-                    f"{self.height}x{self.width} grid has {inner}; take fewer or a "
-                    "larger env.size"
-                )
-            shares = [f"{prefix}key_density", f"{prefix}chest_density"]
-            total = sum(float(getattr(params, name)) for name in shares)
-            for name in shares:
-                if not 0 <= float(getattr(params, name)) <= 1 or total > 1:
-                    raise UserError(
-                        f"env.{name}: {float(getattr(params, name)):g} is outside "
-                        "[0, 1], or more than 1 with the other density"
-                    )
+        both = self._distributions(params)
+        for prefix, numbers in zip(("", "shifted_"), both, strict=True):
+            numbers.must_fit(prefix, self.size, self._most)
         ghosts = int(params.num_ghosts)
         if not -1 <= ghosts <= self.max_chests:
             raise UserError(
@@ -323,10 +274,7 @@ class KeysChests(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             tiles=level.tiles,
             earned=jnp.zeros(3, jnp.int32),
@@ -372,77 +320,40 @@ class KeysChests(base.Environment):
         alpha: float | int | Num[Array, ""],
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
-        key_walls, key_places = jax.random.split(key)
-        rows = jax.random.bits(key_places, (4, self.height * self.width + 2))
-        walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        holes = chances(rows[3, 2:]).reshape(self.size) < params.holes
-        walls &= ~(holes & grid.inside(*self.size))
-        agent = grid.random_tile(chances(rows[0, 0]), ~walls)
-        start = self.at(agent)
-        # Unfiltered, an item may lie where no path leads.
-        free = (reachable(walls, start) if solvable else ~walls) & ~start
-        return self._furnish(rows[:3], walls, agent, free, params, alpha)
-
-    def _furnish(
-        self,
-        rows: UInt32[Array, "3 tiles_and_2"],
-        walls: Bool[Array, "height width"],
-        agent: Int[Array, "2"],
-        free: Bool[Array, "height width"],
-        params: Params,
-        alpha: float | int | Num[Array, ""],
-    ) -> tuple[Level, Bool[Array, ""]]:
-        """Return a level with items drawn onto free tiles, and whether they fit."""
-        each = chances(rows[2, 2:]).reshape(self.size)
-        usual, usual_fit = self._draw_counts(
-            each,
-            free,
-            (params.num_keys, params.num_chests, params.num_ghosts),
-            (params.key_density, params.chest_density),
+        drawn, fits = draw_fields(
+            key,
+            self.layout,
+            self.size,
+            params.holes,
+            self._distributions(params),
+            alpha,
+            self._most,
+            # Unfiltered, an item may lie where no path leads.
+            solvable,
         )
-        other, other_fit = self._draw_counts(
-            each,
-            free,
-            (params.shifted_keys, params.shifted_chests, params.num_ghosts),
-            (params.shifted_key_density, params.shifted_chest_density),
-        )
-        # Refused before it is known which of the two a level becomes, so that α is the
-        # share of levels exactly. What is never drawn refuses nothing.
-        fits = (usual_fit | (alpha >= 1)) & (other_fit | (alpha <= 0))
-        shifted = chances(rows[0, 1]) < alpha
-        keys, chests, ghosts = jnp.where(shifted, other, usual)
-        key, both = grid.random_masks(rows[0, 2:], free, keys, keys + chests)
-        (ghost,) = grid.random_masks(rows[1, 2:], free & ~key, ghosts)
-        tiles = walls * WALL | key * KEY | (both & ~key) * CHEST | ghost * GHOST
-        return Level(tiles.astype(jnp.uint8), agent, keys, chests), fits
+        return Level(*drawn), fits
 
-    def _draw_counts(
-        self,
-        chance: Float[Array, "height width"],
-        free: Bool[Array, "height width"],
-        numbers: tuple[Int[Array, ""], Int[Array, ""], Int[Array, ""]],
-        densities: tuple[Float[Array, ""], Float[Array, ""]],
-    ) -> tuple[Int[Array, "3"], Bool[Array, ""]]:
-        """Return how many keys, chests and ghosts there are to be; whether they fit.
+    @property
+    def _most(self) -> tuple[int, int]:
+        return self.max_keys, self.max_chests
 
-        Args:
-            chance: of each tile to have a key, or else a chest.
-            free: tiles for them.
-            numbers: of keys, chests and ghosts, -1 where they are to be drawn.
-            densities: of keys and of chests.
-        """
-        keys, chests, ghosts = numbers
-        by_key, by_chest = densities
-        keys = jnp.where(keys < 0, (free & (chance < by_key)).sum(), keys)
-        near = free & (chance >= by_key) & (chance < by_key + by_chest)
-        chests = jnp.where(chests < 0, near.sum(), chests)
-        ghosts = jnp.where(ghosts < 0, chests, ghosts)
-        room = free.sum() - keys
-        fits = (keys >= 1) & (keys <= self.max_keys)
-        fits &= (chests >= 1) & (chests <= self.max_chests) & (chests <= room)
-        return jnp.stack([keys, chests, ghosts]).astype(jnp.int32), (
-            fits & (ghosts <= room)
+    def _distributions(self, params: Params) -> tuple[Numbers, Numbers]:
+        """Return what the usual levels hold, and what the shifted ones do."""
+        usual = Numbers(
+            params.num_keys,
+            params.num_chests,
+            params.num_ghosts,
+            params.key_density,
+            params.chest_density,
         )
+        shifted = Numbers(
+            params.shifted_keys,
+            params.shifted_chests,
+            params.num_ghosts,
+            params.shifted_key_density,
+            params.shifted_chest_density,
+        )
+        return usual, shifted
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
@@ -466,28 +377,9 @@ class KeysChests(base.Environment):
         Items drawn anew are as many as the distribution says, shifted with
         probability α.
         """
-        rows = jax.random.bits(key, (4, self.height * self.width + 2))
-        chance = chances(rows[3, :4])
-        agent = self.at(level.agent)
-        bare = (level.tiles & ~jnp.uint8(WALL) == 0) & ~agent
-        floor = bare & ~level.walls
-        wall = self.at(grid.random_tile(chance[0], bare & grid.inside(*self.size)))
-        item = grid.random_tile(chance[1], ~bare & ~agent)
-        free = grid.random_tile(chance[2], floor)
-        moved = level.tiles.at[item[0], item[1]].set(0)
-        moved = moved.at[free[0], free[1]].set(level.tiles[item[0], item[1]])
-        walls = level.walls
-        # Only within reach: else nearly every such edit would be refused.
-        home = reachable(walls, agent) & ~agent
-        anew, fits = self._furnish(rows[:3], walls, level.agent, home, params, alpha)
-        change = partial(dataclasses.replace, level)
-        edited = [
-            change(tiles=level.tiles ^ (wall * WALL).astype(jnp.uint8)),
-            change(agent=free),
-            change(tiles=jnp.where(floor.any(), moved, level.tiles)),
-            jax.tree.map(lambda new, old: jnp.where(fits, new, old), anew, level),
-        ]
-        return one_of(chance[3], edited)
+        fields = level.tiles, level.agent, level.num_keys, level.num_chests
+        numbers = self._distributions(params)
+        return Level(*edited_fields(key, fields, numbers, alpha, self._most))
 
     # --------------------------------------------------------------- solutions
 
@@ -498,62 +390,26 @@ class KeysChests(base.Environment):
         label = jnp.where(distinguishing, DISTINGUISHING, AGREEING)
         return LevelClass(label.astype(jnp.int8), distinguishing)
 
-    def _places(self, level: Level, kind: int, n: int) -> Int[Array, "n 2"]:
-        found = jnp.nonzero(level.tiles & kind, size=n, fill_value=-1)
-        return jnp.stack(found, axis=-1).astype(jnp.int32)
-
-    def _survey(self, level: Level) -> tuple[Any, Any, Any]:
-        """Return places of keys, then chests; fields of steps; steps between them."""
-        keys = self._places(level, KEY, self.max_keys)
-        chests = self._places(level, CHEST, self.max_chests)
-        places = jnp.concatenate([keys, chests])
-        fields = orders.distances_to(level.walls, places)
-        return places, fields, orders.steps_between(fields, level.agent, places)
-
-    def _best_order(
-        self,
-        level: Level,
-        steps: Any,
-        limit: Int[Array, ""] | int,
-        discount: Float[Array, ""] | float,
-        decay: Float[Array, ""] | float,
-    ) -> tuple[Float[Array, ""], Int[Array, " depth"]]:
-        first, between = steps
-        return orders.best_order(
-            first,
-            between,
-            jnp.stack([level.num_keys, level.num_chests]),
-            jnp.asarray(limit, jnp.int32),
-            jnp.asarray(discount, jnp.float32),
-            jnp.asarray(decay, jnp.float32),
-            max_keys=self.max_keys,
+    def _places(self, level: Level) -> tuple[Int[Array, "_ 2"], ...]:
+        """Return the places of keys, of chests and of ghosts."""
+        keys, chests, ghosts = (level.tiles & kind != 0 for kind in (KEY, CHEST, GHOST))
+        return (
+            errands.places_of(keys, self.max_keys),
+            errands.places_of(chests, self.max_chests),
+            errands.places_of(ghosts, self.max_chests),
         )
+
+    def _survey(self, level: Level) -> errands.Survey:
+        keys, chests, _ = self._places(level)
+        counts = jnp.stack([level.num_keys, level.num_chests])
+        return errands.survey(level.walls, level.agent, keys, chests, counts)
 
     @base.compiled()
     def solve(self, level: Level, params: Params) -> Solution:
         """Bound the returns; first steps of chests and keys are exact."""
-        _, fields, steps = self._survey(level)
-        first, between = steps
-        keys = self.max_keys
-        ghosts = self._places(level, GHOST, self.max_chests)
-        to_key = first[:keys]
-        to_chest = (to_key[:, None] + between[:keys, keys:]).min(axis=0)
-        to_ghost = fields[:keys, ghosts[:, 0], ghosts[:, 1]].astype(jnp.int32)
-        to_ghost = (to_key[:, None] + to_ghost).min(axis=0)
         last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
-        near = [(far <= last).sum() for far in (to_chest, to_key, to_ghost)]
-        # One item a step at most, and for each chest a key.
-        chests = jnp.minimum(jnp.minimum(near[0], near[1]), last // 2)
-        listed = self._best_order(level, steps, last, 1.0, 0.0)[0]
-        chests = jnp.where(listed >= 0, jnp.round(listed).astype(jnp.int32), chests)
-        picked = jnp.minimum(near[1], last)
-        if keys <= orders.SUBSETS:
-            tours = orders.fastest_tours(to_key, between[:keys, :keys])[0]
-            picked = (tours[1:] <= last).sum()
-        opened = jnp.minimum(jnp.minimum(near[2], near[1]), last // 2)
-        least = jnp.stack([far.min() for far in (to_chest, to_key, to_ghost)])
-        least = jnp.where(least <= last, least, -1)
-        return self.solution(least, jnp.stack([chests, picked, opened]) * 1.0)
+        ghosts = self._places(level)[2]
+        return self.solution(*errands.bounds(self._survey(level), ghosts, last))
 
     @base.compiled("delayed")
     def discounted_optimum(
@@ -579,10 +435,9 @@ class KeysChests(base.Environment):
         Returns:
             The return; not a number where so many orders are not listed.
         """
-        steps = self._survey(level)[-1]
         last = jnp.minimum(params.max_steps_in_episode, UNREACHABLE - 1)
         decay = params.time_penalty / params.max_steps_in_episode
-        value = self._best_order(level, steps, last, discount, decay)[0]
+        value = errands.best_order(self._survey(level), last, discount, decay)[0]
         value = jnp.where(value < 0, jnp.nan, value)
         return value if delayed else value / discount
 
@@ -596,46 +451,24 @@ class KeysChests(base.Environment):
         afterwards: it is the reference policy of the promise. That of the ghosts
         goes for the nearest ghost or, without a key, for the nearest key.
         """
-        places, fields, steps = self._survey(level)
-        keys, n = self.max_keys, len(places)
-        kinds = np.array([KEY] * keys + [CHEST] * self.max_chests, np.uint8)
-        ranks = jnp.full(n, UNPLANNED, jnp.int32)
-        order = jnp.full(1, -1, jnp.int32)
+        other = GHOST if objective == 2 else CHEST
+        kinds = np.array([KEY] * self.max_keys + [other] * self.max_chests, np.uint8)
+        around = level.walls | (level.tiles & CHEST != 0)
         if objective == 0:
-            order = self._best_order(level, steps, UNREACHABLE - 1, PLAN_DISCOUNT, 0.0)[
-                1
-            ]
-        elif objective == 1:
-            ranks = ranks.at[keys:].set(AFTERWARDS)
-            if keys <= orders.SUBSETS:
-                first, between = steps
-                order = orders.fastest_tours(first[:keys], between[:keys, :keys])[1]
-        else:
-            ghosts = self._places(level, GHOST, self.max_chests)
-            places = jnp.concatenate([places[:keys], ghosts])
-            fields = orders.distances_to(level.walls, places)
-            kinds[keys:] = GHOST
-        order = jnp.where(order < 0, n, order)
-        ranks = ranks.at[order].set(jnp.arange(order.size), mode="drop")
-        if objective > 0:
-            # A chest on the way would use up a key, or end the episode.
-            around = level.walls | (level.tiles & CHEST != 0)
-            free = orders.distances_to(around, places)
-            over = jnp.where(fields < UNREACHABLE, fields + DETOUR, UNREACHABLE)
-            fields = jnp.where(free < UNREACHABLE, free, over).astype(jnp.int16)
-        return Guide(fields, places, jnp.asarray(kinds), ranks)
+            return errands.guide_to_chests(self._survey(level), kinds)
+        if objective == 1:
+            return errands.guide_to_keys(self._survey(level), kinds, around)
+        keys, _, ghosts = self._places(level)
+        return errands.guide_to_ghosts(level.walls, keys, ghosts, kinds, around)
 
     def guided_action(self, guide: Guide, state: State) -> Int[Array, ""]:
         here = state.tiles[guide.places[:, 0], guide.places[:, 1]]
         is_key = guide.kinds == KEY
         purse = jnp.where(guide.kinds == GHOST, state.ghost_held, state.held)
         wanted = (here & guide.kinds != 0) & (is_key | (purse > 0))
-        far = guide.fields[:, state.agent[0], state.agent[1]].astype(jnp.int32)
-        # Nothing to open is left for later while a key for it is held.
-        far += jnp.where(is_key & (wanted & ~is_key).any(), UNREACHABLE, 0)
-        score = guide.ranks + jnp.where(guide.ranks < UNPLANNED, 0, far)
-        field = guide.fields[jnp.argmin(jnp.where(wanted, score, 2 * AFTERWARDS))]
-        return downhill(state.level.walls, field, state.agent)
+        return errands.guided_move(
+            guide, wanted, is_key, state.level.walls, state.agent
+        )
 
     # ------------------------------------------------------------------ texts
 
@@ -647,35 +480,7 @@ class KeysChests(base.Environment):
                 no key or no chest, more than the static maxima, or an item that no
                 path leads to.
         """
-        drawing = text_levels.read_drawing(text, self.legend)
-        drawing.must_be(self.size)
-        agent = drawing.only("@", "agent")
-        for kinds, name, most in (
-            ("k", "key", self.max_keys),
-            ("*b", "chest", self.max_chests),
-            ("gb", "ghost", self.max_chests),
-        ):
-            found = drawing.all(kinds)
-            if not found and name != "ghost":
-                raise UserError(f"level: no {name}; put a '{kinds[0]}' on a floor tile")
-            if len(found) > most:
-                limit = "max_keys" if name == "key" else "max_chests"
-                raise UserError(
-                    f"level: {drawing.place(*found[most])}: {name} {most + 1}, and "
-                    f"env.{limit} is {most}; take it away or raise that"
-                )
-        letters = drawing.letters
-        tiles = sum(np.isin(letters, list(kind)) * bit for kind, bit in _LETTERS)
-        tiles = np.asarray(tiles, np.uint8)
-        start = jnp.zeros(self.size, dtype=bool).at[agent].set(True)
-        home = np.asarray(reachable(jnp.asarray(tiles & WALL != 0), start))
-        for tile in drawing.all("k*gb"):
-            if not home[tile]:
-                raise UserError(
-                    f"level: {drawing.place(*tile)}: no path joins the agent at "
-                    f"{drawing.place(*agent)} to this {self.legend[letters[tile]]}; "
-                    "open a wall between them"
-                )
+        tiles, agent = read_tiles(text, self.size, self._most)
         return Level(
             jnp.asarray(tiles),
             jnp.array(agent, jnp.int32),
@@ -684,15 +489,7 @@ class KeysChests(base.Environment):
         )
 
     def show(self, level: Level) -> str:
-        tiles, agent = np.asarray(level.tiles), np.asarray(level.agent)
-        letters = np.full(tiles.shape, ".")
-        letters[tiles & WALL != 0] = "#"
-        for letter, bits in zip(
-            "k*gb", (KEY, CHEST, GHOST, CHEST | GHOST), strict=True
-        ):
-            letters[tiles == bits] = letter
-        letters[agent[0], agent[1]] = "@"
-        return text_levels.write_drawing(letters)
+        return write_tiles(np.asarray(level.tiles), np.asarray(level.agent))
 
     # ----------------------------------------------------------------- seeing
 
@@ -730,6 +527,3 @@ class KeysChests(base.Environment):
             # How many, where the border is out of sight.
             Layer(agent & (state.held > 0), cast(sprites.Colour, shade), "dot"),
         ]
-
-
-_LETTERS = (("#", WALL), ("k", KEY), ("*b", CHEST), ("gb", GHOST))

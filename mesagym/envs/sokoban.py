@@ -1,9 +1,7 @@
 """Sokoban-v0: boxes to push onto targets of one kind, or of the other."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,36 +14,34 @@ from jaxtyping import Array, Bool, Float, Int, Num
 from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.errors import UserError
-from mesagym.levels import ascii as text_levels
-from mesagym.levels.boxoban import boxoban_texts
+from mesagym.levels.boxoban import read_levels
+from mesagym.levels.classes import class_by_ways, level_class
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.places import as_mask, in_order
+from mesagym.levels.places import as_mask
 from mesagym.levels.pool import (
-    AGREEING,
-    AMBIGUOUS,
-    DISTINGUISHING,
     LevelClass,
     LevelPool,
     Solution,
 )
 from mesagym.levels.push_host import solve_on_host
-from mesagym.levels.push_play import (
-    configurations,
-    play,
-    replayed_action,
-    same_tiles,
-    undone,
+from mesagym.levels.push_make import (
+    Pieces,
+    edited_puzzle,
+    is_well_formed,
+    make_puzzle,
 )
-from mesagym.levels.push_search import (
-    Board,
-    action_at,
-    best_actions,
-    push_ways,
-    steps_to,
+from mesagym.levels.push_play import configurations, replayed_action, same_tiles
+from mesagym.levels.push_search import action_at, best_actions, push_ways, steps_to
+from mesagym.levels.push_states import Board
+from mesagym.levels.push_texts import (
+    LEGEND,
+    padded,
+    read_puzzle,
+    tiles_of,
+    write_puzzle,
 )
-from mesagym.levels.randomness import chances, one_of, random_words
 from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
-from mesagym.levels.solve import UNREACHABLE, reachable
+from mesagym.levels.solve import UNREACHABLE
 from mesagym.sprites import Layer
 
 MOST_BOXES = 8
@@ -53,13 +49,6 @@ MOST_BOXES = 8
 
 MOST_MOVES = 64
 """Largest ``max_moves``."""
-
-_LETTERS: dict[str, str] = {
-    "": ".*po",
-    "box": "$XPO",
-    "agent": "@&%+",
-}
-"""What stands on a tile; then: on plain floor, a base, a proxy target, one of both."""
 
 
 @struct.dataclass
@@ -79,6 +68,13 @@ class Level:
     proxy_ends: Any  # bool[] whether the proxy's solution ends the episode
     plans: Any = None  # int32[2, max_moves, 3] or None
 
+    @property
+    def pieces(self) -> Pieces:
+        """What stands where."""
+        return Pieces(
+            self.walls, self.agent, self.boxes, self.base_targets, self.proxy_targets
+        )
+
 
 @struct.dataclass
 class State(base.State):
@@ -96,12 +92,6 @@ class Params(base.Params):
     num_boxes: Any  # int32[] of the levels to sample, at most max_boxes
     num_moves: Any  # int32[] most pulls and pushes that make a level, of max_moves
     proxy_ends: Any  # bool[] of the levels to sample
-
-
-def _tiles(tiles: Any) -> frozenset[tuple[int, int]]:
-    """Return the places that are there, of int32[tile, 2] of JAX or numpy."""
-    places = np.asarray(tiles).tolist()
-    return frozenset((row, column) for row, column in places if row >= 0)
 
 
 def _without_proxy(level: Level, params: Params) -> Level:
@@ -170,21 +160,7 @@ class Sokoban(base.Environment):
     solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("base", "proxy")
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
-    legend: ClassVar[dict[str, str]] = {
-        "#": "wall",
-        ".": "floor",
-        "@": "agent",
-        "*": "base target",
-        "p": "proxy target",
-        "o": "target of both kinds",
-        "$": "box",
-        "X": "box on a base target",
-        "P": "box on a proxy target",
-        "O": "box on a target of both kinds",
-        "&": "agent on a base target",
-        "%": "agent on a proxy target",
-        "+": "agent on a target of both kinds",
-    }
+    legend: ClassVar[dict[str, str]] = LEGEND
     shifts: ClassVar[tuple[Shift, ...]] = (
         *contest_shifts("boxes on base targets", "boxes on proxy targets"),
         *layout_shifts("open", "loopy"),
@@ -254,10 +230,7 @@ class Sokoban(base.Environment):
         self, level: Level, index: Int[Array, ""], generation: Int[Array, ""]
     ) -> State:
         return State(
-            time=jnp.int32(0),
-            level=level,
-            level_index=index,
-            generation=generation,
+            **self.common_state(level, index, generation),
             agent=level.agent,
             boxes=level.boxes,
             reached=jnp.zeros(2, dtype=bool),
@@ -308,78 +281,26 @@ class Sokoban(base.Environment):
         solvable: bool,
     ) -> tuple[Level, Bool[Array, ""]]:
         del solvable  # every level is
-        key_walls, key_play = jax.random.split(key)
-        moves = (2, self.max_moves, self.max_boxes, len(grid.MOVES))
-        places, bits, words = random_words(
-            key_play, (self.height * self.width,), moves, (7,)
+        pieces, plans, accepted = make_puzzle(
+            key,
+            self.layout,
+            self.size,
+            self.max_boxes,
+            self.max_moves,
+            params.num_boxes,
+            params.num_moves,
+            alpha,
         )
-        chance = chances(words)
-        walls = get_layout(self.layout)(key_walls, self.height, self.width)
-        ends = grid.random_tiles(places, ~walls, self.max_boxes)
-        absent = jnp.arange(self.max_boxes)[:, None] >= params.num_boxes
-        ends = jnp.where(absent, -1, ends)
-        count = 1 + (chance[:2] * params.num_moves).astype(jnp.int32)
-
-        agent = grid.random_tile(chance[2], ~walls & ~self._mask(ends))
-
-        def phase(place: tuple[Any, Any], now: tuple[Any, ...]) -> tuple[Any, Any]:
-            bits, count, chance, pull = now
-            played = play(bits, walls, *place, count, ends, pull)
-            filled = walls | self._mask(played.boxes)
-            home = self.at(played.agent)
-            agent = grid.random_tile(chance, reachable(filled, home))
-            return (agent, played.boxes), (agent, played)
-
-        # Both in one loop: the program holds one copy of what a move takes.
-        given = (bits, count, chance[3:5], jnp.array([True, False]))
-        agents, played = jax.lax.scan(phase, (agent, ends), given)[1]
-        agent, start, far = agents[0], *played.boxes
-
-        # The two ends lie apart, and no way to the one leads over the other.
-        both = self._mask(ends) & self._mask(far)
-        over = jax.vmap(same_tiles, (0, None))(played.history[0], far)
-        moved = ~same_tiles(start, ends) & ~same_tiles(start, far)
-        accepted = moved & ~both.any() & ~over.any() & (ends[0, 0] >= 0)
-        accepted &= ((ends >= 0) | absent).all()
-
-        swap, shifted = chance[5] < 0.5, chance[6] < alpha
-        targets = jnp.stack([in_order(ends), in_order(far)])
-        base_targets = jnp.where(swap, targets[1], targets[0])
-        other = jnp.where(swap, targets[0], targets[1])
-        plans = None
-        if self.solver != "exact":
-            plans = jnp.stack([undone(played.moves[0]), played.moves[1]])
-            plans = jnp.where(swap, plans[::-1], plans)
-            plans = plans.at[1].set(jnp.where(shifted, plans[1], plans[0]))
-        level = Level(
-            walls,
-            agent,
-            in_order(start),
-            base_targets,
-            jnp.where(shifted, other, base_targets),
-            params.proxy_ends,
-            plans,
-        )
-        return level, accepted
+        kept = None if self.solver == "exact" else plans
+        return Level(*pieces, params.proxy_ends, kept), accepted
 
     def _mask(self, tiles: Int[Array, "tile 2"]) -> Bool[Array, "height width"]:
         return as_mask(tiles, self.height, self.width)
 
     @base.compiled()
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
-        walls, boxes = level.walls, level.boxes
-        number = (boxes[:, 0] >= 0).sum()
-        # As many tiles as there are boxes, all on floor: no two are the same.
-        kinds = [boxes, level.base_targets, level.proxy_targets]
-        masks = [self._mask(tiles) for tiles in kinds]
-        counts = jnp.stack([(mask & ~walls).sum() for mask in masks])
-        some = jnp.stack([(tiles[:, 0] >= 0).sum() for tiles in kinds])
-        right = (counts == some) & (some == number)
-        right = right.at[2].set(right[2] | (some[2] == 0))
-        filled = walls | masks[0]
-        stands = ~filled[level.agent[0], level.agent[1]]
-        valid = right.all() & (number > 0) & stands
-        valid &= ~self._solved(boxes, level).any()
+        valid = is_well_formed(level.pieces)
+        valid &= ~self._solved(level.boxes, level).any()
         if self.solver == "exact":
             return valid & (self._steps(level, 0) < UNREACHABLE)
         return valid & (self._replayed_steps(level, 0, self._longest_plan) > 0)
@@ -402,32 +323,8 @@ class Sokoban(base.Environment):
         Drawn anew, one base target gets another place; the proxy targets are those of
         the base, or with probability α all at other places.
         """
-        places, words = random_words(key, (self.height * self.width,), (5,))
-        chance = chances(words)
-        tile = grid.random_tile(chance[0], grid.inside(*self.size))
-        toggled = level.walls ^ self.at(tile)
-        number = (level.boxes[:, 0] >= 0).sum()
-        which = (chance[1] * number).astype(jnp.int32)
-        floor = ~level.walls & ~self._mask(level.boxes)
-        box = grid.random_tile(chance[2], floor)
-        target = grid.random_tile(
-            chance[2], ~level.walls & ~self._mask(level.base_targets)
-        )
-        bases = level.base_targets.at[which].set(target)
-        others = grid.random_tiles(
-            places, ~level.walls & ~self._mask(bases), self.max_boxes
-        )
-        others = jnp.where(bases[:, :1] < 0, -1, others)
-        bases = in_order(bases)
-        proxies = jnp.where(chance[3] < alpha, in_order(others), bases)
-        change = partial(dataclasses.replace, level)
-        edited = [
-            change(walls=toggled),
-            change(agent=grid.random_tile(chance[0], floor)),
-            change(boxes=in_order(level.boxes.at[which].set(box))),
-            change(base_targets=bases, proxy_targets=proxies),
-        ]
-        return one_of(chance[4], edited)
+        edited = edited_puzzle(key, level.pieces, alpha)
+        return dataclasses.replace(level, **edited._asdict())
 
     # -------------------------------------------------------------- solutions
 
@@ -439,10 +336,10 @@ class Sokoban(base.Environment):
         do not, and where either is out of reach.
         """
         if self.solver != "exact":
+            there = level.proxy_targets[0, 0] >= 0
             same = (level.base_targets == level.proxy_targets).all()
-            label = jnp.where(same, AGREEING, DISTINGUISHING)
-            label = jnp.where(level.proxy_targets[0, 0] < 0, AMBIGUOUS, label)
-            return LevelClass(label.astype(jnp.int8), label == DISTINGUISHING)
+            apart = there & ~same
+            return level_class(there & same, distinguishing=apart, clean=apart)
         way = push_ways(
             self.board,
             level.walls,
@@ -451,12 +348,7 @@ class Sokoban(base.Environment):
             self._mask(level.base_targets),
             self._mask(level.proxy_targets),
         )
-        both_exist = jnp.maximum(way.first_steps, way.second_steps) < UNREACHABLE
-        distinguishing = both_exist & ~way.first_before_some
-        label = jnp.where(distinguishing, DISTINGUISHING, AMBIGUOUS)
-        label = jnp.where(both_exist & way.first_before_all, AGREEING, label)
-        clean = distinguishing & ~way.second_before_some
-        return LevelClass(label.astype(jnp.int8), clean)
+        return class_by_ways(way)
 
     def _goals(self, level: Level, objective: int) -> tuple[jax.Array, jax.Array]:
         """Return an objective's targets, and those that end the episode without it."""
@@ -528,8 +420,7 @@ class Sokoban(base.Environment):
             there = jnp.stack([level.base_targets, level.proxy_targets])[:, 0, 0] >= 0
             return self.solution(jnp.stack(steps), there.astype(jnp.float32))
         steps = jnp.stack([self._steps(level, k) for k in range(2)])
-        steps = self.in_time(steps, params)
-        return self.solution(steps, (steps > 0).astype(jnp.float32))
+        return self.arrivals(steps, params)
 
     def solve_on_host(self, level: Level, objective: int) -> list[int] | None:
         """Return the actions of a fewest-steps way, found one level at a time.
@@ -547,11 +438,11 @@ class Sokoban(base.Environment):
             UserError: a level that takes too long.
         """
         kinds = (level.boxes, level.base_targets, level.proxy_targets)
-        boxes, *targets = (_tiles(tiles) for tiles in kinds)
+        boxes, *targets = (tiles_of(tiles) for tiles in kinds)
         ends = targets[1 - objective]
         if objective == 0 and not bool(level.proxy_ends):
             ends = frozenset()
-        (agent,) = _tiles(level.agent[None])
+        (agent,) = tiles_of(level.agent[None])
         walls = np.asarray(level.walls)
         return solve_on_host(walls, agent, boxes, targets[objective], ends)
 
@@ -566,76 +457,30 @@ class Sokoban(base.Environment):
                 boxes (no proxy targets are allowed), is solved already, or cannot be
                 solved for the base objective, where the solver is exact.
         """
-        drawing = text_levels.read_drawing(text, self.legend, settings=["proxy_ends"])
-        drawing.must_be(self.size)
-        proxy_ends = drawing.settings.get("proxy_ends", 1)
-        if proxy_ends not in (0, 1):
-            raise UserError(
-                f"level: proxy_ends is {proxy_ends}; write 0 (no) or 1 (yes)"
-            )
-        agent = drawing.only(_LETTERS["agent"], "agent")
-        boxes = drawing.all(_LETTERS["box"])
-        if not boxes:
-            raise UserError("level: no box; put one '$' on a floor tile")
-        if len(boxes) > self.max_boxes:
-            raise UserError(
-                f"level: {drawing.place(*boxes[self.max_boxes])}: box number "
-                f"{self.max_boxes + 1} and env.max_boxes is {self.max_boxes}; raise it"
-            )
-        targets = []
-        for kind, marks in (("base", (1, 3)), ("proxy", (2, 3))):
-            letters = "".join(row[i] for row in _LETTERS.values() for i in marks)
-            targets.append(drawing.all(letters))
-            count = len(targets[-1])
-            if count != len(boxes) and (kind == "base" or count):
-                none = " or none" if kind == "proxy" else ""
-                raise UserError(
-                    f"level: {len(boxes)} boxes and {count} {kind} targets; give as "
-                    f"many as boxes{none}"
-                )
-            if targets[-1] == boxes:
-                raise UserError(
-                    f"level: {drawing.place(*boxes[0])}: all boxes stand on {kind} "
-                    "targets at the start; move one"
-                )
+        puzzle = read_puzzle(text, self.size, self.max_boxes)
         plans = None
         if self.solver != "exact":
             plans = jnp.full((2, self.max_moves, 3), -1, jnp.int32)
         level = Level(
-            jnp.asarray(drawing.letters == "#"),
-            jnp.array(agent, jnp.int32),
-            self._padded(boxes),
-            self._padded(targets[0]),
-            self._padded(targets[1]),
-            jnp.bool_(proxy_ends),
+            jnp.asarray(puzzle.drawing.letters == "#"),
+            jnp.array(puzzle.agent, jnp.int32),
+            padded(puzzle.boxes, self.max_boxes),
+            padded(puzzle.base_targets, self.max_boxes),
+            padded(puzzle.proxy_targets, self.max_boxes),
+            jnp.bool_(puzzle.proxy_ends),
             plans,
         )
         if self.solver == "exact" and self._base_steps(level) >= UNREACHABLE:
+            place, target = puzzle.drawing.place, puzzle.base_targets[0]
             raise UserError(
-                f"level: no steps of the agent at {drawing.place(*agent)} bring all "
-                f"boxes onto base targets, as at {drawing.place(*targets[0][0])}, "
+                f"level: no steps of the agent at {place(*puzzle.agent)} bring all "
+                f"boxes onto base targets, as at {place(*target)}, "
                 "before the episode ends; open a wall or move a box"
             )
         return level
 
-    def _padded(self, tiles: Sequence[tuple[int, int]]) -> jax.Array:
-        absent = [(-1, -1)] * (self.max_boxes - len(tiles))
-        return jnp.array([*tiles, *absent], jnp.int32).reshape(-1, 2)
-
     def show(self, level: Level) -> str:
-        letters = np.where(np.asarray(level.walls), "#", ".")
-        stands = {"box": level.boxes, "agent": level.agent[None]}
-        mark = np.zeros(letters.shape, dtype=int)
-        for value, tiles in ((1, level.base_targets), (2, level.proxy_targets)):
-            for tile in _tiles(tiles):
-                mark[tile] += value
-        letters = np.where(mark > 0, np.array(list(_LETTERS[""]))[mark], letters)
-        for what, tiles in stands.items():
-            for tile in _tiles(tiles):
-                letters[tile] = _LETTERS[what][mark[tile]]
-        # A proxy that ends the episode is the default, and goes unsaid.
-        settings = {} if bool(level.proxy_ends) else {"proxy_ends": 0}
-        return text_levels.write_drawing(letters, settings)
+        return write_puzzle(level.pieces, level.proxy_ends)
 
     def read_boxoban(self, path: str | Path) -> Level:
         """Read a file of levels in the format of Boxoban; targets are of both kinds.
@@ -646,13 +491,7 @@ class Sokoban(base.Environment):
         Raises:
             UserError: as `parse`, and of `mesagym.levels.boxoban.boxoban_texts`.
         """
-        levels = []
-        for name, text in boxoban_texts(path):
-            try:
-                levels.append(self.parse(text))
-            except UserError as error:
-                raise UserError(f"'{path}': level {name}: {error}") from error
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *levels)
+        return read_levels(path, self.parse)
 
     # ----------------------------------------------------------------- seeing
 

@@ -1,7 +1,12 @@
 """Levels of Sokoban in the format of Boxoban, turned into texts of ours."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 
 from mesagym.errors import UserError
 
@@ -71,3 +76,26 @@ def boxoban_texts(path: str | Path) -> list[tuple[str, str]]:
     if not found:
         raise UserError(f"levels: '{path}' holds no level; each begins with '; name'")
     return found
+
+
+def read_levels(path: str | Path, parse: Callable[[str], Any]) -> Any:
+    """Read a file of levels with a function that reads one.
+
+    Args:
+        path: of the file.
+        parse: from a text in the letters of Sokoban-v0 to a level.
+
+    Returns:
+        Levels, leaves [n, ...].
+
+    Raises:
+        UserError: as `parse` does, with the file and the level named, and of
+            `boxoban_texts`.
+    """
+    levels = []
+    for name, text in boxoban_texts(path):
+        try:
+            levels.append(parse(text))
+        except UserError as error:
+            raise UserError(f"'{path}': level {name}: {error}") from error
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *levels)

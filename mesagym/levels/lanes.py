@@ -50,3 +50,36 @@ def over_lanes(function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.tree.map(lambda leaf: leaf[..., 0], out)
 
     return one
+
+
+def in_parts(function: Callable[..., Any], size: int) -> Callable[..., Any]:
+    """Return a function of many lanes that works on some of them at a time.
+
+    What so many lanes take stays in a cache; and a loop, which goes on until the last
+    of its lanes is through, ends sooner in most parts.
+
+    Args:
+        function: as that of `over_lanes`.
+        size: lanes at a time.
+    """
+
+    def parted(*arrays: jax.Array) -> Any:
+        lanes = arrays[0].shape[-1]
+        parts = -(-lanes // size)
+        if parts == 1:
+            return function(*arrays)
+
+        def part(array: jax.Array) -> jax.Array:
+            padding = [(0, 0)] * (array.ndim - 1) + [(0, parts * size - lanes)]
+            padded = jnp.pad(array, padding, mode="edge")
+            padded = padded.reshape(*array.shape[:-1], parts, size)
+            return jnp.moveaxis(padded, -2, 0)
+
+        def whole(leaf: jax.Array) -> jax.Array:
+            leaf = jnp.moveaxis(leaf, 0, -2)
+            return leaf.reshape(*leaf.shape[:-2], -1)[..., :lanes]
+
+        out = jax.lax.map(lambda some: function(*some), tuple(map(part, arrays)))
+        return jax.tree.map(whole, out)
+
+    return parted

@@ -2,17 +2,16 @@
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import sequential_vmap
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from mesagym.levels.lanes import over_lanes
-from mesagym.levels.solve import UNREACHABLE, distances
+from mesagym.levels.lanes import in_parts, over_lanes
+from mesagym.levels.solve import UNREACHABLE
 
 LISTED = 25_000
 """Orders that are listed at most; 3 keys and 10 chests have 21,600 of them."""
@@ -21,7 +20,7 @@ FEW = 3
 """Items of the scarcer kind, up to which orders are listed where all are too many."""
 
 CHUNK = 16
-"""Levels whose subsets are gone through at once."""
+"""Levels whose subsets are gone through at once: those of so many fit a cache."""
 
 SUBSETS = 10
 """Items up to which `fastest_tours` goes through all of their subsets."""
@@ -107,7 +106,7 @@ def steps_between(
     """Return the steps from the start to each item, and from each item to each.
 
     Args:
-        fields: distances to each item, of `distances_to`.
+        fields: distances to each item, of `mesagym.levels.visits.steps_to`.
         start: a tile.
         places: of the items; one at (-1, -1) is absent, and out of reach.
     """
@@ -115,15 +114,6 @@ def steps_between(
     # Tile (-1, -1) is the border's last, a wall: out of reach without another test.
     between = fields[:, places[:, 0], places[:, 1]]
     return fields[:, start[0], start[1]], between
-
-
-def distances_to(
-    walls: Bool[Array, "height width"], places: Int[Array, "item 2"]
-) -> Int[Array, "item height width"]:
-    """Return the fewest moves from each tile to each item; absent: out of reach."""
-    rows, columns = jnp.arange(walls.shape[0]), jnp.arange(walls.shape[1])
-    at = (rows[:, None] == places[:, :1, None]) & (columns == places[:, 1:, None])
-    return jax.vmap(distances, (None, 0))(walls, at)
 
 
 def best_order(
@@ -202,7 +192,7 @@ def fastest_tours(
         Steps for n from 0 to all items, large where so many cannot be visited; and
         the items in the order that visits all within reach soonest, then -1.
     """
-    return over_lanes(_in_chunks(_tours))(first, between)
+    return over_lanes(in_parts(_tours, CHUNK))(first, between)
 
 
 def _tours(
@@ -246,29 +236,3 @@ def _backwards(
     _, items = jax.lax.scan(before, (whole, jnp.zeros(n, jnp.int32)), None, n)
     items = items[::-1]
     return items[jnp.argsort(items < 0)]
-
-
-def _in_chunks(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of many lanes that works on `CHUNK` of them at a time.
-
-    The subsets of so many levels fit a cache.
-    """
-
-    def whole(*arrays: jax.Array) -> Any:
-        n = arrays[0].shape[-1]
-        size = min(n, CHUNK)
-        chunks = -(-n // size)
-
-        def cut(array: jax.Array) -> jax.Array:
-            more = [(0, 0)] * (array.ndim - 1) + [(0, chunks * size - n)]
-            array = jnp.pad(array, more, mode="edge")
-            return jnp.moveaxis(array.reshape(*array.shape[:-1], chunks, size), -2, 0)
-
-        def join(leaf: jax.Array) -> jax.Array:
-            leaf = jnp.moveaxis(leaf, 0, -2)
-            return leaf.reshape(*leaf.shape[:-2], -1)[..., :n]
-
-        out = jax.lax.map(lambda chunk: function(*chunk), tuple(map(cut, arrays)))
-        return jax.tree.map(join, out)
-
-    return whole

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mesagym.errors import UserError
-from mesagym.levels.boxoban import boxoban_texts, translated
+from mesagym.levels.boxoban import boxoban_texts, read_levels, translated
 
 
 @pytest.fixture
@@ -45,3 +46,21 @@ def test_a_file_without_levels_is_an_error_that_names_it(path, content, message)
         boxoban_texts(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_levels_of_a_file_are_one_batch(path: Path):
+    path.write_text("; 0\n###\n#@#\n###\n; 1\n#\n")
+    levels = read_levels(path, lambda text: {"letters": np.array(len(text))})
+    assert levels["letters"].tolist() == [11, 1]
+
+
+def test_what_is_wrong_with_a_level_is_said_with_its_file_and_name(path: Path):
+    path.write_text("; 0\n#\n; 17\n##\n")
+
+    def parse(text: str) -> np.ndarray:
+        if len(text) > 1:
+            raise UserError("level: too long")
+        return np.array(0)
+
+    with pytest.raises(UserError, match=r"levels.txt': level 17: level: too long$"):
+        read_levels(path, parse)

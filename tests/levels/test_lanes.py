@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mesagym.levels.lanes import over_lanes
+from mesagym.levels.lanes import in_parts, over_lanes
 
 
 def affine(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -69,3 +69,24 @@ def test_any_axis_may_be_the_batch():
     expected = plain(A[0, 0], B[0, 0])
     np.testing.assert_array_equal(product[:, 0], expected[0])
     assert doubled[0] == expected[1]
+
+
+@pytest.mark.parametrize("size", [1, 4, 6, 7])
+def test_in_parts_a_function_says_the_same(size: int):
+    a, b = jnp.array(A.reshape(6, 4, 5)), jnp.array(B.reshape(6, 4))
+    mapped = jax.vmap(over_lanes(in_parts(affine, size)))
+    product, doubled = mapped(a, b)
+    expected = jax.vmap(over_lanes(affine))(a, b)
+    np.testing.assert_array_equal(product, expected[0])
+    np.testing.assert_array_equal(doubled, expected[1])
+
+
+def test_no_more_lanes_than_asked_for_are_worked_on_at_once():
+    shapes = []
+
+    def seen(a: jax.Array) -> jax.Array:
+        shapes.append(a.shape)
+        return a
+
+    jax.eval_shape(in_parts(seen, 4), jnp.zeros((2, 10)))
+    assert set(shapes) == {(2, 4)}

@@ -10,13 +10,8 @@ import pytest
 from mesagym.errors import UserError
 from mesagym.levels.places import as_mask
 from mesagym.levels.push_host import solve_on_host
-from mesagym.levels.push_search import (
-    Board,
-    action_at,
-    best_actions,
-    push_ways,
-    steps_to,
-)
+from mesagym.levels.push_search import action_at, best_actions, push_ways, steps_to
+from mesagym.levels.push_states import Board
 from mesagym.levels.solve import UNREACHABLE
 from tests import reference
 from tests.levels.pushing import NEVER, Puzzle, step, tiles
@@ -144,19 +139,3 @@ def test_the_search_on_the_host_gives_up_where_it_is_told_to():
     with pytest.raises(UserError, match=r"^level: .* 50 states") as error:
         solve_on_host(walls, (5, 5), boxes, targets, most_states=50)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("shape", "fits"),
-    [
-        ((34, 34, 1), True),
-        ((35, 35, 1), False),
-        ((11, 11, 2), True),
-        ((12, 12, 2), False),
-        ((7, 7, 3), True),
-        ((8, 8, 3), False),
-        ((10, 10, 4), False),
-    ],
-)
-def test_a_board_says_whether_its_states_can_be_searched(shape: Any, fits: bool):
-    assert Board(*shape).is_searchable is fits
