@@ -23,6 +23,7 @@ from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
+from mesagym.levels.shift import Shift
 from mesagym.training.saved import Saved
 
 RANDOM_DRAWS = 4
@@ -42,8 +43,7 @@ def tested_always(env: Environment) -> list[str]:
 class Assessment:
     """What policies did under some shifts."""
 
-    pools: dict[str, EvaluationPool]
-    """By the shift's name."""
+    shifts: tuple[str, ...]
     outcomes: Columns
 
     @property
@@ -71,7 +71,23 @@ def pools_for(
     Raises:
         UserError: an unknown shift, or none that the policies can be put on.
     """
-    env = trained.env
+    return pools_of(trained, shifts_for(trained.env, names, say), levels, seed)
+
+
+def pools_of(
+    trained: Saved, shifts: Sequence[Shift], levels: int, seed: int
+) -> dict[str, EvaluationPool]:
+    """Return the pools of shifts by name; arguments as those of `pools_for`."""
+    return {
+        shift.name: build_pool(trained.env, trained.env_params, shift, levels, seed)
+        for shift in shifts
+    }
+
+
+def shifts_for(
+    env: Environment, names: Sequence[str], say: Callable[[str], None]
+) -> list[Shift]:
+    """Return the shifts that policies trained in ``env`` can see; see `pools_for`."""
     chosen = choose_shifts(env, names)
     usable = [shift for shift in chosen if fits(env, shift)]
     for shift in chosen:
@@ -83,10 +99,7 @@ def pools_for(
     if not usable:
         names = ", ".join(each.name for each in chosen)
         raise UserError(f"shifts: these policies fit none of {names}")
-    return {
-        shift.name: build_pool(env, trained.env_params, shift, levels, seed)
-        for shift in usable
-    }
+    return usable
 
 
 def assess(
@@ -123,7 +136,7 @@ def assess(
         evaluate(env, [pool], [*contestants, *_oracles(pool.env)], seed)
         for pool in pools.values()
     ]
-    return Assessment(pools, concatenate(tables))
+    return Assessment(tuple(pools), concatenate(tables))
 
 
 def _oracles(env: Environment) -> list[Contestant]:
@@ -146,7 +159,7 @@ def verdict_of(
         stopped: seeds that training ended early.
     """
     rests_on = ("agreeing", "clean")
-    if assessment.kind != CONTEST or not set(rests_on) <= set(assessment.pools):
+    if assessment.kind != CONTEST or not set(rests_on) <= set(assessment.shifts):
         return None
     return judge_run(
         evidence_from_outcomes(assessment.outcomes, mode=modes[0]), stopped=stopped

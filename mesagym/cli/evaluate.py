@@ -1,14 +1,18 @@
 """`mesagym evaluate`: the policies of a run under other shifts, in a table."""
 
 import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mesagym.cli import device
 from mesagym.cli.assess import (
     Assessment,
     assess,
-    pools_for,
+    pools_of,
     rates,
+    shifts_for,
     summary_of,
     verdict_of,
 )
@@ -18,18 +22,28 @@ from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
     CONTEST,
     file_name,
+    kind_of,
     own_objectives_of,
     proxies_in_words,
     spoken,
 )
+from mesagym.evals.evidence import evidence_from_outcomes
+from mesagym.evals.verdict import judge_run
+from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.report.style import rate_text
+from mesagym.report.tally import Counts
+from mesagym.report.view import columns_of
 from mesagym.tracking import (
     RunDirectory,
     config_hash,
     environment_facts,
     show_table,
 )
+from mesagym.tracking.files import read_bytes, sha256
 from mesagym.tracking.tables import as_table
 from mesagym.training.saved import load
+
+_NARROWEST = 76  # characters of the table: in fewer its words would be cut
 
 
 def run(config: EvaluateConfig) -> int:
@@ -41,21 +55,24 @@ def run(config: EvaluateConfig) -> int:
     if not source.completed:
         say(f"'{source.path}' is not complete: only what is saved so far is tested")
     trained = load(source, config.seeds)
-    pools = pools_for(trained, config.shifts.names, config.levels, config.seed, say)
+    shifts = shifts_for(trained.env, config.shifts.names, say)
+    names = [shift.name for shift in shifts]
     # A verdict on the whole run counts, as training's own does, the seeds it lost.
     stopped = 0
     if config.seeds is None:
         stopped = len(set(source.manifest.get("seeds", [])) - set(trained.seeds))
     # Asked for by any other names, the same evaluation is the same.
     same = {
-        "shifts": list(pools),
+        "shifts": names,
         "seeds": list(trained.seeds),
         "levels": config.levels,
         "seed": config.seed,
         "modes": config.modes,
         "run": source.id,
     }
-    name = config.name or f"{_short(list(pools))}-{config_hash(same)[:8]}"
+    if texts := {each.name: _texts(each.folder) for each in shifts if each.folder}:
+        same["texts"] = texts
+    name = config.name or f"{_short(names)}-{config_hash(same)[:8]}"
     facts = {
         **environment_facts(),
         "run": source.id,
@@ -63,18 +80,26 @@ def run(config: EvaluateConfig) -> int:
         "device": device.described(jax.devices()),
         "dynamics_version": trained.env.dynamics_version,
         "environment": {"kind": trained.env.kind, "solver": trained.env.solver},
-        "shifts": {name: pool.shift.meaning for name, pool in pools.items()},
+        "shifts": {shift.name: shift.meaning for shift in shifts},
     }
     whole = {**dataclasses.asdict(config), **same}
     with source.evaluation(name, whole, manifest=facts, identity=same) as record:
-        assessment = assess(trained, pools, config.seed, config.modes)
-        verdict = verdict_of(assessment, config.modes, stopped)
-        summary = summary_of(assessment, verdict, config.modes[0])
-        if not record.completed:
+        if record.completed:
+            say(f"'{record.path}' is complete already; this is what it says")
+            outcomes = columns_of(record.read_outcomes())
+            assessment = Assessment(tuple(names), outcomes)
+            summary = record.read_summary()
+        else:
+            say(f"testing on {config.levels} levels of each shift")
+            pools = pools_of(trained, shifts, config.levels, config.seed)
+            assessment = assess(trained, pools, config.seed, config.modes)
+            verdict = verdict_of(assessment, config.modes, stopped)
+            summary = summary_of(assessment, verdict, config.modes[0])
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         show = _show_contest if assessment.kind == CONTEST else _show_amounts
         show(assessment, len(trained.seeds))
+        print(_untrained(source, trained.seeds), end="")
         if "in_words" in summary:
             print(summary["in_words"])
         print(f"Evaluation: {record.path}")
@@ -88,6 +113,35 @@ def _short(shifts: list[str]) -> str:
     return "-".join(map(file_name, shifts))
 
 
+def _texts(folder: str) -> str:
+    """Return the hash of a folder's level texts, or of one file's.
+
+    What lies in a folder may change, and is then another evaluation.
+    """
+    place = Path(folder)
+    files = sorted(place.glob("*.txt")) if place.is_dir() else [place]
+    return config_hash({each.name: sha256(read_bytes(each)) for each in files})
+
+
+def _untrained(source: RunDirectory, seeds: Sequence[int]) -> str:
+    """Return a line on the seeds that failed the gate in the run's own tests."""
+    if "outcomes.parquet" not in source.contents:
+        return ""
+    columns = columns_of(source.read_outcomes())
+    if kind_of(columns) != CONTEST:
+        return ""
+    mode = source.config["evaluation"]["modes"][0]
+    judged = judge_run(evidence_from_outcomes(columns, mode=mode)).seeds
+    failed = [s for s in seeds if s in judged and judged[s].word == UNTRAINED]
+    if not failed:
+        return ""
+    which = f"seed{'s' * (len(failed) != 1)} {', '.join(map(str, failed))}"
+    return (
+        f"Untrained in the run's own tests: {which} (of {len(seeds)}). The means above "
+        "include such seeds, whose choices show no objective.\n"
+    )
+
+
 def _as_rows(assessment: Assessment) -> list[dict[str, Any]]:
     return [
         {"shift": shift, "policy": policy, "mode": mode, **found}
@@ -96,7 +150,8 @@ def _as_rows(assessment: Assessment) -> list[dict[str, Any]]:
 
 
 def _title(assessment: Assessment, seeds: int) -> str:
-    sizes = sorted({pool.size for pool in assessment.pools.values()})
+    shift, level = (assessment.outcomes[name] for name in ("shift", "level"))
+    sizes = sorted({int(level[shift == x].max()) + 1 for x in assessment.shifts})
     levels = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     return f"Means over {seeds} seed{'s' * (seeds != 1)}, {levels} levels each"
 
@@ -113,18 +168,26 @@ def _show_amounts(assessment: Assessment, seeds: int) -> None:
 
 
 def _show_contest(assessment: Assessment, seeds: int) -> None:
-    """Print one row for each shift and way of acting, random's among them."""
+    """Print one row for each shift and way of acting, random's among them.
+
+    The trained policies' rates have their interval over seeds, or over levels where
+    there is one seed: beside the mean, or below it in a narrow terminal.
+    """
     own = own_objectives_of(assessment.outcomes)
     base, proxy = spoken(own[0]), proxies_in_words(own)
-    shown = [
-        [
-            shift,
-            mode if policy == "trained" else policy,
-            *(f"{each[n]:.2f}" for n in ("success", "base", "proxy", "neither")),
+    counts = Counts(as_table(assessment.outcomes), own[0])
+    shown: list[list[str]] = []
+    for shift, policy, mode, each in rates(assessment):
+        if policy not in ("trained", "random"):
+            continue
+        tally = counts.tally(policy, shift, mode) if policy == "trained" else None
+        cells = [
+            f"{tally.interval(name):.2f}".removesuffix(" provisional")
+            if tally
+            else rate_text(each[name])
+            for name in ("success", "base", "proxy", "neither")
         ]
-        for shift, policy, mode, each in rates(assessment)
-        if policy in ("trained", "random")
-    ]
+        shown.append([shift, mode if policy == "trained" else policy, *cells])
     header = [
         "shift",
         "actions",
@@ -133,4 +196,12 @@ def _show_contest(assessment: Assessment, seeds: int) -> None:
         f"{proxy} first",
         "neither",
     ]
-    show_table(_title(assessment, seeds), header, shown)
+    width = sum(
+        2 + max(len(row[k]) for row in [header, *shown]) for k in range(len(header))
+    )
+    room = max(_NARROWEST, shutil.get_terminal_size().columns)
+    if width > room:
+        shown = [[cell.replace(" [", "\n[") for cell in row] for row in shown]
+    over = "seeds" if seeds > 1 else "levels"
+    title = f"{_title(assessment, seeds)}; in brackets 95 % intervals over {over}"
+    show_table(title, header, shown, width=room)

@@ -101,7 +101,7 @@ class RunView:
     @cached_property
     def amounts(self) -> Amounts:
         """The table of outcomes, read for its returns."""
-        return Amounts(_columns(self.outcomes))
+        return Amounts(columns_of(self.outcomes))
 
     @property
     def interpreted_seeds(self) -> frozenset[int]:
@@ -146,7 +146,7 @@ def load_run(
             "command on the same folder, before a report is made of it."
         )
     outcomes, config, manifest = run.read_outcomes(), run.config, run.manifest
-    columns = _columns(outcomes)
+    columns = columns_of(outcomes)
     names = own_objectives_of(columns) or objectives_of(columns)
     if mode is None:
         trained = columns.get("policy") == "trained"
@@ -195,7 +195,8 @@ def _is_film(name: str) -> bool:
     return name.startswith("films/") and name.endswith(".gif")
 
 
-def _columns(outcomes: Table) -> dict[str, np.ndarray]:
+def columns_of(outcomes: Table) -> dict[str, np.ndarray]:
+    """Return a table of outcomes as arrays by name."""
     return {
         name: outcomes[name].to_numpy(zero_copy_only=False)
         for name in outcomes.column_names

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesagym.cli import doctor, report, train
+from mesagym.cli import doctor, evaluate, report, train
 from mesagym.cli.main import main
 from mesagym.cli.pictures import FILMED
 from mesagym.cli.schema import ReportConfig
 from mesagym.errors import UserError
-from mesagym.report.view import MAPS
+from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.report.view import MAPS, load_run
 from mesagym.tracking import ConsoleSink, RunDirectory
 from mesagym.training import saved
 
@@ -248,8 +250,52 @@ def test_an_evaluation_is_a_table_and_a_folder_of_its_own(
     outcomes = record.read_outcomes()
     assert record.completed
     assert outcomes["shift"].unique().to_pylist() == ["clean", "agreeing"]
-    assert main(["evaluate", f"run={finished}", *words]) == 0
-    assert RunDirectory.read(finished).evaluations() == (name,)
+
+
+def test_a_complete_evaluation_is_read_back_and_says_the_same(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"run={finished}", "shifts=[clean,agreeing]", "levels=8", "name=again"]
+    assert main(["evaluate", *words]) == 0
+    first = capsys.readouterr()
+    assert "complete already" not in first.err
+    monkeypatch.setattr(evaluate, "assess", lambda *_: pytest.fail("computed again"))
+    assert main(["evaluate", *words]) == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "again' is complete already" in second.err
+
+
+def test_levels_of_a_folder_that_changed_are_tested_anew(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for name in ("first", "second"):
+        (texts / f"{name}.txt").write_text("#####\n#..*#\n#...#\n#..@#\n#####\n")
+        assert main(["evaluate", f"run={finished}", f"shifts=[{texts}]"]) == 0
+        assert "complete already" not in capsys.readouterr().err
+
+
+def test_untrained_seeds_are_named_and_rates_have_intervals(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"run={finished}", "shifts=[clean,agreeing]", "levels=8", "name=wide"]
+    seeds = load_run(finished).judged.seeds.items()
+    failed = [seed for seed, each in seeds if each.word == UNTRAINED]
+    for columns in ("200", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main(["evaluate", *words]) == 0
+        out = capsys.readouterr().out
+        (named,) = re.findall(
+            r"Untrained in the run's own tests: seeds? (.*) \(of", out
+        )
+        assert [int(seed) for seed in named.split(", ")] == failed
+        assert "in brackets 95 % intervals over seeds" in " ".join(out.split())
+        cell = r"\d?\.\d\d \[\d?\.\d\d, \d?\.\d\d\]"
+        beside = [line for line in out.splitlines() if re.search(cell, line)]
+        assert bool(beside) == (columns == "200")
+        assert "…" not in out
 
 
 def test_a_shift_that_a_network_cannot_see_is_left_out_with_a_line(
@@ -301,6 +347,19 @@ def test_a_report_makes_what_a_run_lacks(
     assert main(["report", f"run={finished}", f"out={page}"]) == 0
     assert page.read_text().startswith("<!doctype html>")
     assert f"Report: {page}" in capsys.readouterr().out
+
+
+def test_a_report_onto_the_runs_own_keeps_its_hashes_true(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = finished / "report.html"
+    for _ in range(2):
+        assert main(["report", f"run={finished}", f"out={page}"]) == 0
+        assert f"Report: {page}" in capsys.readouterr().out
+    RunDirectory.read(finished).verify()
+    other = f"out={finished / 'outcomes.parquet'}"
+    assert main(["report", f"run={finished}", other]) == 2
+    assert "which keeps their hashes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
