@@ -1,5 +1,6 @@
 """What a configuration must satisfy before anything is compiled or written."""
 
+import contextlib
 import math
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from mesagym.cli.level_schema import (
 )
 from mesagym.cli.schema import Key
 from mesagym.errors import UserError, nearest
+from mesagym.tracking import Evaluation, RunDirectory
+from mesagym.tracking.files import check_writable
 
 CHUNK_STEPS = 2**16
 """Environment steps of a seed in a chunk, where nobody says how many updates it has."""
@@ -71,14 +74,47 @@ def check_outside(config: Any) -> None:
             raise UserError(f"folder: there is no folder or file '{folder}'")
         if place.is_dir() and not any(place.glob("*.txt")):
             raise UserError(f"folder: '{folder}' holds no file that ends in .txt")
-    suffix = ".gif" if isinstance(config, FilmConfig) else ".png"
-    drawn = isinstance(config, FilmConfig | ShowConfig | CheckSplitConfig)
-    if drawn and config.out is not None and Path(config.out).suffix.lower() != suffix:
-        raise UserError(f"out: '{config.out}' does not end in {suffix}")
+    _check_out(config)
     if isinstance(config, FilmConfig) and None not in (config.run, config.policy):
         raise UserError(
             "run and policy: give one of them; a run's own policies are filmed"
         )
+    if isinstance(config, FilmConfig | schema.EvaluateConfig | schema.ReportConfig):
+        given = config.run if isinstance(config.run, list) else [config.run]
+        for path in given:
+            if path is not None:
+                RunDirectory.read(path)
+
+
+def _check_out(config: Any) -> None:
+    """Refuse a file that cannot be written, or that a run keeps the hash of."""
+    out = getattr(config, "out", None)
+    drawn = isinstance(config, FilmConfig | ShowConfig | CheckSplitConfig)
+    suffix = ".gif" if isinstance(config, FilmConfig) else ".png"
+    if drawn and out is not None and Path(out).suffix.lower() != suffix:
+        raise UserError(f"out: '{out}' does not end in {suffix}")
+    if out is None and not drawn:
+        return
+    # Where nothing is given, the file lies here.
+    place = Path(out if out is not None else f"picture{suffix}").absolute()
+    check_writable(place)
+    place = place.resolve()
+    runs = config.run if isinstance(config, schema.ReportConfig) else []
+    if [place] == [(Path(run) / "report.html").resolve() for run in runs]:
+        # What the run calls its report: written and listed as such.
+        config.out = None
+        return
+    for folder in place.parents:
+        name = place.relative_to(folder).as_posix()
+        for kind in (RunDirectory, Evaluation):
+            kept: tuple[str, ...] = ()
+            with contextlib.suppress(UserError):
+                kept = kind.read(folder).contents
+            if name in kept:
+                raise UserError(
+                    f"out: '{out}' is one of the files of '{folder}', which keeps "
+                    "their hashes; give another name"
+                )
 
 
 def _check_value(each: Key) -> None:

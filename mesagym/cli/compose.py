@@ -13,6 +13,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
+from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
@@ -99,12 +100,36 @@ class Composer:
             UserError: a key or value that cannot be.
         """
         with self.explaining(overrides):
+            self._refuse_another_environment(overrides)
             return self.hydra.compose_config(
                 config_name=self.command,
                 overrides=self.with_quiet(self.rewritten(overrides)),
                 run_mode=mode,
                 with_log_configuration=False,
             )
+
+    def _refuse_another_environment(self, overrides: list[str]) -> None:
+        """Refuse an environment beside a split that is of another one.
+
+        Hydra would put the split's settings onto whichever environment is typed.
+
+        Raises:
+            UserError: names both.
+        """
+        parts = [each.partition("=") for each in overrides]
+        given = {name: value for name, _, value in parts}
+        env, split = given.get("env"), given.get("split")
+        if env not in self.options("env") or split not in self.options("split"):
+            return
+        loader: Any = self.hydra.config_loader
+        file = loader.repository.load_config(f"split/{split}")
+        for each in file.defaults_list or () if file else ():
+            own = isinstance(each, GroupDefault) and each.override
+            if own and each.group in ("env", "/env") and each.value != env:
+                raise UserError(
+                    f"env: '{env}' does not go with split={split}, which is of "
+                    f"'{each.value}'; leave env out, or take another split"
+                )
 
     def with_quiet(self, overrides: list[str]) -> list[str]:
         """Return overrides after those that keep Hydra from littering."""

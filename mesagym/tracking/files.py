@@ -88,6 +88,28 @@ def make_folders(path: str | Path) -> list[Path]:
     return made
 
 
+def check_writable(path: str | Path) -> None:
+    """Refuse a file that could not be written, before the work of making it.
+
+    Nothing is left behind.
+
+    Raises:
+        UserError: as :func:`make_folders` and :func:`atomic_write_bytes` would.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"cannot write '{path}': it is a folder. Give it another name.")
+    made = make_folders(path.parent)
+    temporary = path.with_name(TEMPORARY + secrets.token_hex(8))
+    try:
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise explained(error, path) from error
+    finally:
+        remove_folders(made)
+
+
 def remove_folders(made: list[Path]) -> None:
     """Remove folders that :func:`make_folders` made, as far as they are empty."""
     for folder in reversed(made):

@@ -1,5 +1,7 @@
 """Whatever is typed wrongly: one line that says what, where and how to mend it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,6 +165,20 @@ def test_words_that_are_no_key_and_value_are_said(
         (["demo", "alphas=[0,2]"], ["alphas: 2 is outside [0, 1]"]),
         (["demo", "alphas=[1,1]"], ["alphas: 1 is there twice"]),
         (["demo", "split.alpha=1"], ["split.alpha", "alphas=[0,1]"]),
+        (["evaluate", "run=nowhere"], ["there is no run directory at 'nowhere'"]),
+        (["report", "run=nowhere"], ["there is no run directory at 'nowhere'"]),
+        (
+            ["train", "split=corner_langosco", "env=dish"],
+            ["env: 'dish'", "split=corner_langosco", "of 'corner'", "leave env out"],
+        ),
+        (
+            ["show", "env=corner", "split=dish_published"],
+            ["env: 'corner'", "split=dish_published", "of 'dish'"],
+        ),
+        (
+            ["train", "-m", "split=dish_published,default", "env=corner"],
+            ["job 1 of 2", "env: 'corner'", "of 'dish'"],
+        ),
         (["doctor", "matrix=0"], ["matrix: 0 is below 16"]),
         (["-sc", "install=csh"], ["unknown shell 'csh'", "bash"]),
         (["-sc", "instal=bash"], ["install="]),
@@ -173,6 +189,26 @@ def test_every_command_says_what_it_cannot_do(
 ) -> None:
     line = complaint(capsys, *words)
     assert [each for each in said if each not in line] == []
+
+
+@pytest.mark.parametrize("words", [("env=corner",), ("env=dish", "split=default")])
+def test_a_split_goes_with_its_own_environment(
+    training: Composer, words: tuple[str, ...]
+) -> None:
+    split = [] if "split=default" in words else ["split=corner_langosco"]
+    env = training.settled(training.compose([*words, *split])).env
+    assert words[0] == f"env={env.name}"
+
+
+def test_a_run_that_is_not_there_is_refused_before_jax_is_imported() -> None:
+    code = (
+        "import sys; from mesagym.cli.main import main; "
+        "code = main(['evaluate', 'run=/nope']); "
+        "print(code, 'jax' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False\n"
 
 
 def test_less_than_a_chunk_is_refused_with_the_smallest_number(

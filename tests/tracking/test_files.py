@@ -170,3 +170,19 @@ def _raising(error: BaseException):
         raise error
 
     return call
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path):
+    files.check_writable(tmp_path / "new" / "folder" / "file.png")
+    (tmp_path / "there.png").write_bytes(b"old")
+    files.check_writable(tmp_path / "there.png")
+    assert [each.name for each in tmp_path.rglob("*")] == ["there.png"]
+    assert (tmp_path / "there.png").read_bytes() == b"old"
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file, not a folder"):
+        files.check_writable(tmp_path / "file" / "a.png")
+    with pytest.raises(UserError, match="it is a folder"):
+        files.check_writable(tmp_path)
