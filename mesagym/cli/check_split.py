@@ -27,7 +27,7 @@ def run(config: CheckSplitConfig) -> int:
     env, params = made(config.env)
     env.check_levels(params, config.split.alpha)
     env.check_levels(params, 1.0)
-    say(f"looking at {title_of(env)}, α = {config.split.alpha:g}")
+    say(f"looking at {title_of(env)}, α = {config.split.alpha:g}, compiling first")
     found = check_split(
         env,
         params,

@@ -6,6 +6,7 @@ from typing import Any
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.cli import device
+from mesagym.cli.commands import say
 from mesagym.cli.level_schema import FilmConfig
 from mesagym.cli.levels import choose_levels, made, title_of
 from mesagym.cli.playing import play
@@ -26,6 +27,7 @@ def run(config: FilmConfig) -> int:
         trained = None
         env, params = made(config.env)
         _check_policy(env, config.policy or "random")
+    say(f"filming in {title_of(env)}, compiling first")
     chosen = choose_levels(
         env, params, config.n, config.seed, alpha=config.alpha, shift=config.shift
     )

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from mesagym.cli import device
+from mesagym.cli.commands import say
 from mesagym.cli.level_schema import PlayConfig
 from mesagym.cli.levels import Levels, choose_levels, glyphs_of, made, title_of
 from mesagym.envs.base import Environment
@@ -132,6 +133,7 @@ def run(config: PlayConfig) -> int:
     """Play until the person leaves."""
     device.use(config.device)
     env, params = made(config.env)
+    say(f"preparing {title_of(env)}, compiling first")
     chosen = choose_levels(
         env,
         params,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mesagym.cli import device
+from mesagym.cli.commands import say
 from mesagym.cli.level_schema import ShowConfig
 from mesagym.cli.levels import choose_levels, made, pictures_of, title_of
 from mesagym.envs.level_files import write_levels
@@ -15,6 +16,7 @@ def run(config: ShowConfig) -> int:
     """Draw, print where the picture is, and the texts where they are asked for."""
     device.use(config.device)
     env, params = made(config.env)
+    say(f"drawing levels of {title_of(env)}, compiling first")
     chosen = choose_levels(
         env,
         params,

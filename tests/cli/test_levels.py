@@ -20,6 +20,7 @@ from mesagym.cli.main import main
 from mesagym.cli.play import Game, explained, key_lines, keys_of, picture
 from mesagym.envs.level_files import read_levels
 from mesagym.registry import environment_class
+from mesagym.tracking import RunDirectory
 
 SMALL = ("env.size=5", "env.layout=open", "env.max_steps=8")
 
@@ -40,8 +41,10 @@ def out(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_show_draws_a_picture_and_says_where(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = out(capsys, "show", *SMALL, "n=5", "tile=4", "columns=3")
+    assert main(["show", *SMALL, "n=5", "tile=4", "columns=3"]) == 0
+    said, told = capsys.readouterr()
     assert said == "Picture: levels-corner.png\n"
+    assert told == "mesagym: drawing levels of Corner 5×5, compiling first\n"
     with Image.open("levels-corner.png") as image:
         assert image.height > 2 * 5 * 4
 
@@ -109,6 +112,10 @@ def test_check_split_prints_its_tables_and_draws_examples(
         (["show", "out=a.gif"], "does not end in .png"),
         (["show", "folder=."], "holds no file"),
         (["check-split", "share=0.4"], "share: 0.4 is outside"),
+        (["show", "out=/dev/null/a.png"], "cannot make the folder '/dev/null'"),
+        (["check-split", "out=/dev/null/a.png"], "cannot make the folder '/dev/null'"),
+        (["film", "out=/dev/null/a.gif"], "cannot make the folder '/dev/null'"),
+        (["show", "out=/proc/a.png"], "cannot write '/proc/a.png'"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
@@ -119,6 +126,22 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     assert error.startswith("mesagym: ")
     assert message in error
     assert not list(Path().glob("*"))
+
+
+def test_an_unwritable_picture_is_refused_before_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mesagym.cli.show.run", lambda _: pytest.fail("worked"))
+    assert main(["show", *SMALL, "out=/dev/null/a.png"]) == 2
+
+
+def test_a_file_whose_hash_a_run_keeps_is_not_overwritten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with RunDirectory.open(tmp_path / "run", {}, manifest={}) as directory:
+        directory.write_file("films/a.gif", b"GIF")
+    assert main(["film", *SMALL, "out=run/films/a.gif"]) == 2
+    assert "out: 'run/films/a.gif' is one of the files of" in capsys.readouterr().err
 
 
 # --- play -----------------------------------------------------------------------------
