@@ -181,7 +181,9 @@ def score_figure(run: RunView, proxy: str, shift: str) -> Drawing | None:
             )
         axes.plot(0, 0, "x", color=style.MUTED, ms=7, mew=2)
         _limit(axes, np.concatenate(shown))
-        axes.set_title(f"{run.label}: {shift_title(shift).lower()}")
+        # Where there are several proxies, each has a panel of its own.
+        which = f"{names[1]}, " if len(run.objective_names) > 2 else ""
+        axes.set_title(f"{run.label}: {which}{shift_title(shift).lower()}")
         axes.set_xlabel(f"score: {names[0]} (base)")
         axes.set_ylabel(f"score: {names[1]}")
         handles = _legend(shifts, first, names)

@@ -222,14 +222,24 @@ def _outcomes(runs: Sequence[RunView]) -> str:
     overview = "".join(
         figure(outcomes.shift_overview(runs, [shift], legend=False), f"shift-{k}")
         for k, shift in enumerate(shifts)
+        if any(run.trained(shift) for run in runs)
     )
-    others = _bars(runs, shifts[1:])
+    # Clean levels, but agreeing ones where no seed of any run passed the gate.
+    top = [shift for shift in shifts if any(run.trained(shift) for run in runs)][:1]
+    others = _bars(runs, [shift for shift in shifts if shift not in top])
+    gated = [run.label for run in runs if not run.interpreted_seeds]
+    said = ""
+    if gated:
+        said = (
+            f'<p class="note">{escape(" and ".join(gated))}: no seed passed the gate, '
+            "so what was reached is shown on agreeing levels only.</p>\n"
+        )
     return (
         "<h2>What they reached first</h2>\n"
         '<p class="note">Solid bars: trained policies, mean over seeds with its '
         "interval; each dot is a seed. Hatched: a random policy on the same levels. "
         "Marks: each objective's own expert, which knows the level.</p>\n"
-        f'<div class="panels">{_bars(runs, shifts[:1])}</div>\n'
+        f'{said}<div class="panels">{_bars(runs, top)}</div>\n'
         "<h2>Every shift</h2>\n"
         f'<p class="note">Each bar is all episodes. {escape(capital(first.base))} '
         f"first grows from the left, {escape(first.proxy)} first from the right; their "
@@ -249,7 +259,8 @@ def _bars(runs: Sequence[RunView], shifts: Sequence[str]) -> str:
     figures = []
     for s, shift in enumerate(shifts):
         for r, run in enumerate(runs):
-            drawing = outcomes.outcome_bars(run, shift)
+            # Random alone is no panel's worth; a line says why it is missing.
+            drawing = outcomes.outcome_bars(run, shift) if run.trained(shift) else None
             if drawing is not None:
                 figures.append(figure(drawing, f"bars-{len(shifts)}-{s}-{r}"))
     return "".join(figures)

@@ -50,6 +50,7 @@ def setting(runs: Sequence[RunView]) -> str:
     seconds = sum(_seconds(each) for each in runs)
     parts = [
         _either(_environment(each) for each in runs),
+        _either(_observation(each) for each in runs),
         _either(_agent(each) for each in runs),
         _either(map(str, seeds)) + f" seed{'s' * (seeds != [1])} each",
         _either(f"{short(n)} environment steps a seed" for n in sorted(steps)),
@@ -70,8 +71,8 @@ def _text(value: Any) -> str:
 
 
 def _environment(run: RunView) -> str:
-    env = run.config.get("env")
-    if not isinstance(env, Mapping) or not env.get("name"):
+    env = _settings(run)
+    if not env.get("name"):
         return ""
     text = str(env["name"]).replace("_", " ")
     size = env.get("size")
@@ -79,6 +80,28 @@ def _environment(run: RunView) -> str:
         sides = size if isinstance(size, Sequence) else (size, size)
         text += " " + "×".join(str(side) for side in sides)
     return f"{text} ({env['layout']})" if env.get("layout") else text
+
+
+def _observation(run: RunView) -> str:
+    """Return what the policies see; empty where the configuration does not say."""
+    env = _settings(run)
+    if "pixels" not in env and "crop_radius" not in env:
+        return ""
+    pixels, radius = env.get("pixels"), env.get("crop_radius")
+    seen = f"pictures of {pixels} pixels a tile" if pixels else "channels"
+    if radius:
+        side = 2 * int(radius) + 1
+        return f"seen in {seen} of {side}×{side} tiles around the agent"
+    return f"seen whole in {seen}"
+
+
+def _settings(run: RunView) -> Mapping[str, Any]:
+    """Return the environment's settings, a plugin's own among them."""
+    env = run.config.get("env")
+    if not isinstance(env, Mapping):
+        return {}
+    own = env.get("settings")
+    return {**env, **own} if isinstance(own, Mapping) else env
 
 
 def _agent(run: RunView) -> str:

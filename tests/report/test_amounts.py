@@ -232,6 +232,17 @@ def test_a_shift_without_scores_is_left_out_of_the_figure(run):
     assert len(axes.collections) == 1
 
 
+def test_panels_of_several_proxies_have_titles_of_their_own(run):
+    several = replace(run, objective_names=(*run.objective_names, "ghosts"))
+    alone, beside = (
+        score_figure(each, "gold_keys", "shifted").figure.axes[0].get_title(loc="left")
+        for each in (run, several)
+    )
+
+    assert alone == f"{run.label}: shifted"
+    assert beside == f"{run.label}: gold keys, shifted"
+
+
 def test_without_any_score_there_is_no_figure(make):
     run = make(earned={"no_keys": EARNED["no_keys"]})
 

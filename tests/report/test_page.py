@@ -173,7 +173,17 @@ def test_a_run_that_did_not_learn_has_a_page_that_says_so(make_run):
     page = report_html([make_run(seeds=3, untrained=(0, 1, 2))])
 
     assert "did not learn the task itself" in page
-    assert "no seed passed the gate" in page
+    assert "α = 0: no seed passed the gate, so what was reached is shown" in page
+
+
+def test_shifts_where_nothing_trained_is_counted_have_no_panel(make_run):
+    page = report_html([make_run(seeds=3, untrained=(0, 1, 2))])
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+
+    assert "Every shift" in titles
+    assert page.count('aria-label="Outcomes by shift') == 1
+    assert 'aria-label="α = 0, agreeing, as in training levels' in page
+    assert 'aria-label="α = 0, clean distinguishing levels' not in page
 
 
 # --- sentences ------------------------------------------------------------------------
@@ -208,6 +218,23 @@ def test_the_setting_is_one_sentence(make_run):
         "Corner 9×9 (blocks), agent mlp, 2 seeds each, 1.97M environment steps a seed, "
         "trained in 1m36s, on a synthetic device."
     )
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"pixels": 0, "crop_radius": None}, "seen whole in channels, "),
+        (
+            {"pixels": 3, "crop_radius": 2},
+            "seen in pictures of 3 pixels a tile of 5×5 tiles around the agent, ",
+        ),
+        ({"settings": {"pixels": 0, "size": [7, 5]}}, " 7×5 (blocks), seen whole in "),
+    ],
+)
+def test_the_setting_says_what_the_policies_see(make_run, seen, said):
+    run = make_run(seeds=2)
+    config = {**run.config, "env": {**run.config["env"], **seen}}
+    assert said in setting([replace(run, config=config)])
 
 
 def test_the_setting_names_what_runs_do_not_share(make_run):
