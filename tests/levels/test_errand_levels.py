@@ -23,8 +23,8 @@ SIZE, MOST, N = (7, 7), (4, 4), 64
 
 
 def numbers(keys: int, chests: int, ghosts: int) -> Numbers:
-    counts = map(jnp.int32, (keys, chests, ghosts))
-    return Numbers(*counts, jnp.float32(0.1), jnp.float32(0.1))
+    few = jnp.float32(0.1)
+    return Numbers(jnp.int32(keys), jnp.int32(chests), jnp.int32(ghosts), few, few)
 
 
 BOTH = numbers(1, 4, 2), numbers(4, 1, 2)
