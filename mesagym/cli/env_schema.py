@@ -182,7 +182,7 @@ class CoinRunConfig(GridConfig):
     hills: float = key("probability of new ground, per section", low=0, high=1)
     coin_zone: float = key(
         "share of the course, from the right, where shifted coins stand",
-        low=0,
+        low=0.01,
         high=1,
         shown=True,
     )
@@ -202,8 +202,6 @@ class CoinRunConfig(GridConfig):
                 f"env.pits: with env.crates and env.saws it adds up to {total:g}; a "
                 "section has one of them, make it at most 1"
             )
-        if self.coin_zone == 0:
-            raise UserError("env.coin_zone: 0 is not above 0 and at most 1, the course")
         if self.permeable_wall and not self.strip:
             raise UserError(
                 "env.permeable_wall: true, and nothing is beyond the end wall; use "

@@ -198,10 +198,8 @@ class CoinRun(base.Environment):
                 "section has one of them, make it at most 1"
             )
         zone = float(params.coin_zone)
-        if not 0 < zone <= 1:
-            raise UserError(
-                f"env.coin_zone: {zone:g} is not above 0 and at most 1, the course"
-            )
+        if not 0.01 <= round(zone, 6) <= 1:
+            raise UserError(f"env.coin_zone: {zone:g} is outside [0.01, 1]")
         if bool(params.permeable_wall) and not self.strip:
             raise UserError(
                 "env.permeable_wall: true, and nothing is beyond the end wall; use "

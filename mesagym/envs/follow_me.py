@@ -160,8 +160,10 @@ class FollowMe(base.Environment):
             alpha=0.0,
             stepped_with={"noise": 1 / 3},
         ),
-        *layout_shifts("blocks", "rooms"),
-        LARGER,
+        *layout_shifts("blocks", "rooms", levels="distinguishing"),
+        dataclasses.replace(
+            LARGER, meaning="distinguishing levels on a grid four tiles larger"
+        ),
     )
     dynamics_version: ClassVar[int] = 1
 

@@ -67,12 +67,18 @@ def contest_shifts(base: str, proxy: str) -> tuple[Shift, ...]:
     )
 
 
-def layout_shifts(*layouts: str) -> tuple[Shift, ...]:
-    """Return clean levels in other layouts, the shift called as the layout is."""
+def layout_shifts(*layouts: str, levels: str = "clean") -> tuple[Shift, ...]:
+    """Return clean levels in other layouts, the shift called as the layout is.
+
+    Args:
+        layouts: their names.
+        levels: what the levels that are kept are called; where outcomes are amounts,
+            clean ones are no more than distinguishing.
+    """
     return tuple(
         Shift(
             layout,
-            f"clean levels in the layout '{layout}'",
+            f"{levels} levels in the layout '{layout}'",
             keep="clean",
             static={"layout": layout},
             standard=layout in ("open", "tree"),

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from mesagym.cli.compose import composer
 from mesagym.envs.coin_run import CoinRun, Level, past_wall
 from mesagym.errors import UserError
 from mesagym.levels import AGREEING, AMBIGUOUS, DISTINGUISHING
@@ -569,13 +570,29 @@ def test_a_coin_that_no_way_leads_to_is_an_error():
         ({"pits": -0.1}, r"env.pits: -0.1 is outside \[0, 1\]"),
         ({"hills": 2.0}, r"env.hills: 2 is outside \[0, 1\]"),
         ({"pits": 0.5, "saws": 0.5, "crates": 0.5}, "env.pits: .* adds up to 1.5"),
-        ({"coin_zone": 0.0}, "env.coin_zone: 0 is not above 0"),
+        ({"coin_zone": 0.0}, r"env.coin_zone: 0 is outside \[0.01, 1\]"),
         ({"permeable_wall": True}, "env.permeable_wall: true, and nothing is beyond"),
     ],
 )
 def test_settings_that_cannot_be_are_errors(settings: dict[str, Any], message: str):
     with pytest.raises(UserError, match=message):
         ENV.params_with(**settings)
+
+
+@pytest.mark.parametrize("zone", [0.0, 0.009, 0.01, 1.0])
+def test_the_environment_and_its_keys_have_one_lower_bound(zone: float):
+    if zone >= 0.01:
+        ENV.params_with(coin_zone=zone)
+    else:
+        with pytest.raises(UserError, match=r"env.coin_zone: .* \[0.01, 1\]"):
+            ENV.params_with(coin_zone=zone)
+    with composer("train") as composed_by:
+        words = ["env=coin_run", f"env.coin_zone={zone}"]
+        if zone >= 0.01:
+            composed_by.settled(composed_by.compose(words))
+            return
+        with pytest.raises(UserError, match=r"env.coin_zone: .* \[0.01, 1\]"):
+            composed_by.settled(composed_by.compose(words))
 
 
 @pytest.mark.parametrize("strip", [-1, 2])

@@ -527,3 +527,7 @@ def test_more_beacons_than_tiles_is_an_error():
 def test_a_maximum_of_beacons_out_of_range_is_an_error(most: int):
     with pytest.raises(UserError, match=f"env.max_beacons: {most} is outside 3 to 8"):
         FollowMe(size=7, max_beacons=most)
+
+
+def test_no_shift_of_amounts_speaks_of_clean_levels():
+    assert not [each.name for each in FollowMe.shifts if "clean" in each.meaning]
