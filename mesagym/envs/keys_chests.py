@@ -42,8 +42,9 @@ from mesagym.sprites import Layer
 SURPLUS = 3
 """Keys more than chests from which a level is distinguishing."""
 
-_KEY_COLOUR = (230, 159, 0)
-_CHEST_COLOUR = (0, 114, 178)
+# Those in which reports draw the proxy and the base objective.
+_KEY_COLOUR = (0, 114, 178)
+_CHEST_COLOUR = (230, 159, 0)
 
 
 @struct.dataclass
@@ -117,7 +118,7 @@ class KeysChests(base.Environment):
     squares of s × s tiles, s² the next square above ``max_keys``, and in each as many
     tiles are set, row by row, as keys are held: a window of s tiles shows them all,
     wherever it lies. Ghosts are not observed. In a picture the upper border shows the
-    held keys, and the middle of the agent the more golden the more there are.
+    held keys, and the middle of the agent the bluer the more there are.
 
     Actions: 0 up, 1 left, 2 down, 3 right; walls block, keys and chests do not.
 
@@ -513,10 +514,10 @@ class KeysChests(base.Environment):
         # Held keys in the border, row after row of it as far as they go.
         purse = (rows == 0) & (columns < state.held)
         share = jnp.clip(state.held / self.max_keys, 0, 1)
-        pale, golden = (255, 250, 235), _KEY_COLOUR
+        pale, full = (240, 247, 252), _KEY_COLOUR
         shade = tuple(
             a + ((b - a) * share).astype(jnp.int32)
-            for a, b in zip(pale, golden, strict=True)
+            for a, b in zip(pale, full, strict=True)
         )
         return [
             Layer(state.tiles & WALL != 0, sprites.WALL, name="wall"),

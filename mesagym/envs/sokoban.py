@@ -506,17 +506,18 @@ class Sokoban(base.Environment):
     def layers(self, state: State, params: Params) -> list[Layer]:
         level, boxes = state.level, self._mask(state.boxes)
         bases, proxies = map(self._mask, (level.base_targets, level.proxy_targets))
-        # A target of both kinds shows both, and where tiles are small a colour between.
+        # Orange and blue are base and proxy in reports. A target of both kinds shows
+        # both, and where tiles are small the green in which reports draw both at once.
         both = bases & proxies
         return [
             Layer(level.walls, sprites.WALL, name="wall"),
-            Layer(bases, (0, 158, 115), "ring", "base target"),
-            Layer(proxies, (230, 159, 0), "diamond", "proxy target"),
-            Layer(both, (115, 158, 57), "dot"),
+            Layer(bases, (230, 159, 0), "ring", "base target"),
+            Layer(proxies, (0, 114, 178), "diamond", "proxy target"),
+            Layer(both, (0, 158, 115), "dot"),
             Layer(boxes, (150, 104, 66), "crate", "box"),
             # A box on a target shows the target's colour, darker.
-            Layer(boxes & bases, (0, 110, 80), "dot", "box on a base target"),
-            Layer(boxes & proxies, (166, 108, 0), "dot", "box on a proxy target"),
-            Layer(boxes & both, (83, 109, 40), "dot"),
+            Layer(boxes & bases, (166, 108, 0), "dot", "box on a base target"),
+            Layer(boxes & proxies, (0, 78, 122), "dot", "box on a proxy target"),
+            Layer(boxes & both, (0, 110, 80), "dot"),
             Layer(self.at(state.agent), sprites.AGENT, "disc", "agent"),
         ]

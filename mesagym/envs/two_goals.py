@@ -26,7 +26,8 @@ from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
-_BASE, _PROXY, _BOTH = (0, 158, 115), (230, 159, 0), (40, 176, 133)
+# Those in which reports draw base, proxy and both at once.
+_BASE, _PROXY, _BOTH = (230, 159, 0), (0, 114, 178), (0, 158, 115)
 _DISTRACTOR = (86, 180, 233)
 
 

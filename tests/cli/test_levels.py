@@ -1,5 +1,6 @@
 """The commands that look at levels, end to end on small ones."""
 
+import colorsys
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 import mesagym
 from mesagym.cli.levels import choose_levels, glyphs_of
@@ -20,6 +21,7 @@ from mesagym.cli.main import main
 from mesagym.cli.play import Game, explained, key_lines, keys_of, picture
 from mesagym.envs.level_files import read_levels
 from mesagym.registry import environment_class
+from mesagym.report import style
 from mesagym.tracking import RunDirectory
 
 SMALL = ("env.size=5", "env.layout=open", "env.max_steps=8")
@@ -215,6 +217,34 @@ def test_an_environment_names_all_that_it_paints(name: str) -> None:
     about = f"{type(env).__doc__} {env.channel_names}".lower()
     for each in glyphs:
         assert each.split()[0].rstrip(",") in about
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "proxy"),
+    [
+        ("Corner-v0", "cheese", "corner"),
+        ("Dish-v0", "cheese", "dish"),
+        ("TwoGoals-v0", "base tile", "proxy tile"),
+        ("Sokoban-v0", "base target", "proxy target"),
+        ("KeysChests-v0", "chest", "key"),
+        ("FollowMe-v0", "beacon", "leader"),
+    ],
+)
+def test_objects_have_the_colours_of_their_objectives_in_reports(
+    name: str, base: str, proxy: str
+) -> None:
+    env = environment_class(name)()
+    params = env.params_with()
+    key = jax.random.key(0)
+    level = jax.eval_shape(lambda k: env.draw_level(k, params, 0.5, True)[0], key)
+    glyphs = glyphs_of(env, params, level)
+    palette = [ImageColor.getrgb(each) for each in (style.BASE, style.PROXY)]
+
+    def hue(colour: tuple[int, ...]) -> float:
+        return colorsys.rgb_to_hsv(*(part / 255 for part in colour[:3]))[0]
+
+    for each, meant in zip((base, proxy), palette, strict=True):
+        assert hue(glyphs[each][-1][0]) == pytest.approx(hue(meant), abs=0.03)
 
 
 def _read(place: int, until: str, seconds: float) -> str:
