@@ -204,9 +204,10 @@ def activation_names(network: Network, obs_shape: tuple[int, ...]) -> tuple[str,
 # ------------------------------------------------------------------ without weights
 
 
-def _refuse_taps(
+def refuse_taps(
     capture: Sequence[str], intervene: Mapping[str, Intervention] | None
 ) -> None:
+    """Raise a UserError for any name: the policy has no activations."""
     tap = _Tapped(capture, intervene)
     tap.check()
 
@@ -234,7 +235,7 @@ class RandomPolicy:
         intervene: Mapping[str, Intervention] | None = None,
     ) -> tuple[Actions, Any, Record]:
         """Draw actions, see `Policy.act`."""
-        _refuse_taps(capture, intervene)
+        refuse_taps(capture, intervene)
         n = obs.shape[0]
         action = jax.random.randint(key, (n,), 0, self.num_actions, jnp.int32)
         record = Record(jnp.zeros((n, self.num_actions)), jnp.zeros(n), {})
@@ -243,6 +244,12 @@ class RandomPolicy:
 
 IMPOSSIBLE = -1e9
 """Logit of an action that a scripted policy never takes; finite, so entropies are."""
+
+
+def sure(action: Actions, num_actions: int) -> Float[Array, "batch action"]:
+    """Return the logits of one action each, never another."""
+    chosen = jax.nn.one_hot(action, num_actions, dtype=bool)
+    return jnp.where(chosen, 0.0, IMPOSSIBLE)
 
 
 @dataclass(frozen=True)
@@ -295,18 +302,21 @@ class OraclePolicy:
         Raises:
             UserError: no state, or a named activation asked for.
         """
-        _refuse_taps(capture, intervene)
+        refuse_taps(capture, intervene)
         if state is None:
             raise UserError("oracle: it reads the state; pass state= to act")
-        carry = jax.lax.cond(
+        carry = self.guides(carry, reset, state)
+        action = jax.vmap(self.env.guided_action)(carry, state).astype(jnp.int32)
+        logits = sure(action, self.env.num_actions)
+        return action, carry, Record(logits, jnp.zeros(action.shape[0]), {})
+
+    def guides(self, carry: Any, reset: Flags, state: Any) -> Any:
+        """Return the guides to act by: those carried, made anew where a level is."""
+        return jax.lax.cond(
             reset.any(),
             lambda: fresh_where_reset(carry, self._guides(state.level), reset),
             lambda: carry,
         )
-        action = jax.vmap(self.env.guided_action)(carry, state).astype(jnp.int32)
-        chosen = jax.nn.one_hot(action, self.env.num_actions, dtype=bool)
-        logits = jnp.where(chosen, 0.0, IMPOSSIBLE)
-        return action, carry, Record(logits, jnp.zeros(action.shape[0]), {})
 
     def _guides(self, levels: Any) -> Any:
         return jax.vmap(lambda level: self.env.guide(level, self.objective_index))(

@@ -1,0 +1,275 @@
+"""Policies made of other policies: mixtures of two, slips, mirrored actions."""
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mesagym.agents.distributions import Categorical
+from mesagym.agents.policy import (
+    IMPOSSIBLE,
+    Actions,
+    Flags,
+    Intervention,
+    Observations,
+    Record,
+    refuse_taps,
+    sure,
+)
+from mesagym.errors import UserError
+
+LogProbabilities = Float[Array, "batch action"]
+
+
+def log_probabilities(policy: Any, record: Record) -> LogProbabilities:
+    """Return the logarithms of what a policy drew its actions from.
+
+    Args:
+        policy: whose record it is. A ``greedy`` one takes the likeliest action.
+        record: what `act` returned.
+
+    Returns:
+        Finite: of an action never taken, `IMPOSSIBLE`.
+    """
+    if getattr(policy, "greedy", False):
+        return sure(record.logits.argmax(axis=-1), record.logits.shape[-1])
+    return jnp.maximum(jax.nn.log_softmax(record.logits), IMPOSSIBLE)
+
+
+def _mixed(
+    first: LogProbabilities, second: LogProbabilities, share: float
+) -> LogProbabilities:
+    """Return ``share`` of the first distribution and the rest of the second."""
+    mixed = share * jnp.exp(first) + (1 - share) * jnp.exp(second)
+    least = jnp.finfo(jnp.float32).tiny
+    return jnp.where(mixed > 0, jnp.log(jnp.maximum(mixed, least)), IMPOSSIBLE)
+
+
+def _check_share(who: Any, name: str) -> None:
+    share = getattr(who, name)
+    if not 0 <= share <= 1:
+        raise UserError(f"{type(who).__name__}: {name} is {share}, outside [0, 1]")
+
+
+def _forgets(policy: Any) -> bool:
+    none = not jax.tree.leaves(policy.init_carry(1))
+    return none or bool(getattr(policy, "memoryless", False))
+
+
+# -------------------------------------------------------------------------- of one
+
+
+@dataclass(frozen=True)
+class _Changed(abc.ABC):
+    """Acts by a changed distribution of another policy, whose weights it takes."""
+
+    policy: Any
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether the other policy is."""
+        return _forgets(self.policy)
+
+    def init_carry(self, n: int) -> Any:
+        """Return the other policy's."""
+        return self.policy.init_carry(n)
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Draw actions, see `mesagym.agents.policy.Policy.act`.
+
+        Values and activations are the other policy's.
+        """
+        key_policy, key_draw = jax.random.split(key)
+        _, carry, record = self.policy.act(
+            params,
+            carry,
+            obs,
+            key_policy,
+            reset=reset,
+            state=state,
+            capture=capture,
+            intervene=intervene,
+        )
+        logits = self._change(log_probabilities(self.policy, record))
+        action = Categorical(logits).sample(key_draw)
+        return action, carry, record.replace(logits=logits)
+
+    @abc.abstractmethod
+    def _change(self, log_probs: jax.Array) -> jax.Array:
+        """Return the distribution to draw from, as logarithms."""
+
+
+@dataclass(frozen=True)
+class EpsilonGreedy(_Changed):
+    """Follows a policy, but for a share of its steps, which are drawn uniformly.
+
+    Attributes:
+        policy: to follow.
+        epsilon: the share, 0 to 1.
+    """
+
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        _check_share(self, "epsilon")
+
+    def _change(self, log_probs: jax.Array) -> jax.Array:
+        uniform = jnp.full(log_probs.shape, -jnp.log(log_probs.shape[-1]))
+        return _mixed(uniform, log_probs, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Mirrored(_Changed):
+    """Goes left where a policy would go right, and right where it would go left.
+
+    So acts a scripted policy to which a mirrored level is shown. (A network sees
+    levels mirrored through a `mesagym.levels.shift.Lens`.)
+
+    Attributes:
+        policy: to follow.
+        action_names: of the environment.
+    """
+
+    action_names: tuple[str, ...]
+
+    def _change(self, log_probs: jax.Array) -> jax.Array:
+        swap = {"left": "right", "right": "left"}
+        names = self.action_names
+        return log_probs[:, [names.index(swap.get(name, name)) for name in names]]
+
+
+# -------------------------------------------------------------------------- of two
+
+
+@dataclass(frozen=True)
+class _OfTwo(abc.ABC):
+    """Follows two policies; ``params`` is the pair of theirs, ``()`` if both's are."""
+
+    first: Any
+    second: Any
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_share(self, "share")
+
+    def _acts(
+        self,
+        params: Any,
+        carries: tuple[Any, Any],
+        obs: Any,
+        key: jax.Array,
+        reset: jax.Array,
+        state: Any,
+    ) -> tuple[list[Any], list[jax.Array]]:
+        """Return both policies' carries, and both's log-probabilities."""
+        pair = ((), ()) if isinstance(params, tuple) and not params else params
+        carried, log_probs = [], []
+        for policy, own, carry, own_key in zip(
+            (self.first, self.second), pair, carries, jax.random.split(key), strict=True
+        ):
+            _, after, record = policy.act(
+                own, carry, obs, own_key, reset=reset, state=state
+            )
+            carried.append(after)
+            log_probs.append(log_probabilities(policy, record))
+        return carried, log_probs
+
+
+@dataclass(frozen=True)
+class Mixture(_OfTwo):
+    """Follows one of two policies for a whole episode, as a coin decides.
+
+    Attributes:
+        first: followed if the coin says so. Its logits are those of the action then.
+        second: followed if not.
+        share: of episodes that follow the first, 0 to 1.
+    """
+
+    def init_carry(self, n: int) -> Any:
+        """Return the coins, bool[n], and both policies' carries."""
+        coins = jnp.zeros(n, dtype=bool)
+        return coins, self.first.init_carry(n), self.second.init_carry(n)
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Draw actions, see `mesagym.agents.policy.Policy.act`. There are no taps."""
+        refuse_taps(capture, intervene)
+        key_coin, key_acts, key_draw = jax.random.split(key, 3)
+        coins, *carries = carry
+        tossed = jax.random.bernoulli(key_coin, self.share, reset.shape)
+        coins = jnp.where(reset, tossed, coins)
+        carries, (first, second) = self._acts(
+            params, (carries[0], carries[1]), obs, key_acts, reset, state
+        )
+        logits = jnp.where(coins[:, None], first, second)
+        action = Categorical(logits).sample(key_draw)
+        record = Record(logits, jnp.zeros(action.shape[0]), {})
+        return action, (coins, *carries), record
+
+
+@dataclass(frozen=True)
+class Blend(_OfTwo):
+    """Draws each step from one of two policies, as a coin decides at every step.
+
+    Attributes:
+        first: whose distribution has ``share`` in the mixture.
+        second: whose has the rest.
+        share: 0 to 1.
+    """
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether both policies are."""
+        return _forgets(self.first) and _forgets(self.second)
+
+    def init_carry(self, n: int) -> Any:
+        """Return both policies' carries."""
+        return self.first.init_carry(n), self.second.init_carry(n)
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Draw actions, see `mesagym.agents.policy.Policy.act`. There are no taps."""
+        refuse_taps(capture, intervene)
+        key_acts, key_draw = jax.random.split(key)
+        carries, (first, second) = self._acts(
+            params, carry, obs, key_acts, reset, state
+        )
+        logits = _mixed(first, second, self.share)
+        action = Categorical(logits).sample(key_draw)
+        record = Record(logits, jnp.zeros(action.shape[0]), {})
+        return action, tuple(carries), record
