@@ -13,9 +13,10 @@ from mesagym.cli.schema import AgentConfig, EnvConfig, TrainConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 from mesagym.registry import environment_class, from_config_name
+from mesagym.tracking import RunDirectory
 from mesagym.training.chunk import Cell, Program
-from mesagym.training.loop import make_cells
-from mesagym.training.saved import Saved
+from mesagym.training.loop import make_cells, snapshot_updates
+from mesagym.training.saved import Saved, described, load
 
 _SHAPE = tuple(each.name for each in dataclasses.fields(PPOShape))
 
@@ -28,6 +29,8 @@ class Plan:
     settings: dict[str, Any]  # of the environment's parameters
     program: Program
     cells: Cell
+    snapshots: list[int]  # updates after which they are taken
+    start_from: Any = None  # weights with a leading axis of cells; None is fresh ones
 
     def trained(self, params: Any, seeds: tuple[int, ...]) -> Saved:
         """Return the policies that training left.
@@ -82,7 +85,67 @@ def plan(config: TrainConfig) -> Plan:
         train.objectives,
         **values,
     )
-    return Plan(from_config_name(config.env.name), values, program, cells)
+    return Plan(
+        from_config_name(config.env.name),
+        values,
+        program,
+        cells,
+        snapshot_updates(train.snapshots, chunks, chunk),
+        _weights(config, program),
+    )
+
+
+def _weights(config: TrainConfig, program: Program) -> Any:
+    """Return the weights that each seed starts with, None where they are fresh.
+
+    Raises:
+        UserError: the run has not these seeds, or its policies do not fit.
+    """
+    train = config.train
+    if train.start_from is None:
+        return None
+    there = RunDirectory.read(train.start_from).policy_seeds()
+    wanted = config.seeds
+    if train.start_seed is not None:
+        wanted = [train.start_seed] * len(config.seeds)
+    if missing := [seed for seed in wanted if seed not in there]:
+        raise UserError(
+            f"train.start_from: '{train.start_from}' has no policy of seed "
+            f"{missing[0]}. Saved seeds: {', '.join(map(str, there)) or 'none'}. Train "
+            "these, or give train.start_seed, which all seeds then start from"
+        )
+    source = load(train.start_from, wanted)
+    _check_fit(source, program, train.start_from)
+    return source.params
+
+
+def _check_fit(source: Saved, program: Program, where: str) -> None:
+    """Refuse policies that cannot be trained on here.
+
+    Raises:
+        UserError: names what differs.
+    """
+    theirs, ours, network = source.env, program.env, program.policy.network
+    pairs = {
+        "observations": (theirs.observation_shape, ours.observation_shape),
+        "channels": (theirs.channel_names, ours.channel_names),
+        "actions": (theirs.action_names, ours.action_names),
+        "network": (described(source.policy.network), described(network)),
+    }
+    for what, (there, here) in pairs.items():
+        if there != here:
+            raise UserError(
+                f"train.start_from: the policies of '{where}' do not fit: {what} "
+                f"{_plainly(there)} there and {_plainly(here)} here"
+            )
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plainly(each)}" for name, each in value.items())
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)
 
 
 def pool_size(env: Environment, steps: int) -> int:

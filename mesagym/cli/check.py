@@ -173,6 +173,24 @@ def _settle_training(config: schema.TrainConfig) -> None:
             f"{agent.rollout_steps} × train.chunk {train.chunk})"
         )
     train.objectives = _objectives(train.objectives)
+    _check_snapshots(train.snapshots, math.ceil(train.steps / smallest))
+    if train.start_seed is not None and train.start_from is None:
+        raise UserError(
+            f"train.start_seed: {train.start_seed} is of no run; give train.start_from"
+        )
+
+
+def _check_snapshots(count: int, chunks: int) -> None:
+    if count == 1:
+        raise UserError(
+            "train.snapshots: 1 is too few for a start and an end; give 0 or 2 or more"
+        )
+    if count > chunks + 1:
+        raise UserError(
+            f"train.snapshots: {count} is more than the {chunks} chunks of this "
+            f"training have ends and a start; give at most {chunks + 1}, or a smaller "
+            "train.chunk"
+        )
 
 
 def _settle_env(env: GridConfig) -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from mesagym.cli.schema import TrainConfig
-from mesagym.tracking import config_hash
+from mesagym.errors import UserError
+from mesagym.tracking import RunDirectory, config_hash
+from mesagym.tracking.files import sha256
+from mesagym.tracking.run_directory import POLICY
 
 RUNS = Path("runs")
 
@@ -17,8 +20,39 @@ def identity(config: TrainConfig) -> dict[str, Any]:
     """Return the part of a settled configuration that changes results."""
     whole = dataclasses.asdict(config)
     kept = {key: value for key, value in whole.items() if key not in _NOT_RESULTS}
-    del kept["train"]["save_seconds"]
+    train = kept["train"]
+    del train["save_seconds"]
+    # Where they are not used they leave no trace, so that runs made before there were
+    # such keys are still the same runs.
+    if not train["snapshots"]:
+        del train["snapshots"]
+    if train["start_from"] is None:
+        del train["start_from"], train["start_seed"]
+    else:
+        # Where the run lies changes no number; what it holds does.
+        train["start_from"] = started_from(config)
     return kept
+
+
+def started_from(config: TrainConfig) -> dict[str, Any] | None:
+    """Return which policies a training starts from, None where they are fresh.
+
+    Returns:
+        ``run``, the identifier of the run that they are of, and ``policy``, the
+        SHA-256 of its ``policy.json``, which holds those of all weights.
+
+    Raises:
+        UserError: there is no such run, or it has no trained policies yet.
+    """
+    if config.train.start_from is None:
+        return None
+    source = RunDirectory.read(config.train.start_from)
+    if not source.policy_seeds():
+        raise UserError(
+            f"train.start_from: '{source.path}' has no trained policy yet. Let its "
+            "training finish, by the same command."
+        )
+    return {"run": source.id, "policy": sha256(source.read_file(POLICY))}
 
 
 def run_directory(config: TrainConfig) -> Path:

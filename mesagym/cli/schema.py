@@ -215,6 +215,23 @@ class TrainSettings:
         low=1,
     )
     save_seconds: float = key("time between checkpoints", 15.0, low=0)
+    snapshots: int = key(
+        "how often the policies are kept on the way, start and end included; 0 is "
+        "never, else 2 or more, spaced by a constant factor",
+        0,
+        low=0,
+        shown=True,
+    )
+    start_from: str | None = key(
+        "a run directory whose policies are trained on; null starts fresh ones",
+        None,
+        shown=True,
+    )
+    start_seed: int | None = key(
+        "the seed of that run that all start from; null is each seed its own",
+        None,
+        low=0,
+    )
 
 
 @dataclass

@@ -16,7 +16,7 @@ from mesagym.cli.assess import (
 )
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
-from mesagym.cli.naming import identity, run_directory, run_name
+from mesagym.cli.naming import identity, run_directory, run_name, started_from
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
@@ -34,7 +34,7 @@ from mesagym.tracking import (
 from mesagym.tracking.console import short
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
-from mesagym.training.saved import save
+from mesagym.training.saved import save, save_snapshot
 
 
 def run(config: TrainConfig) -> int:
@@ -107,13 +107,31 @@ def _facts(
     import jax
 
     env = planned.program.env
+    source = started_from(config)
     return {
         **environment_facts(),
+        **({} if source is None else {"started_from": _origin(config, source)}),
         "seeds": config.seeds,
         "device": device.described(jax.devices()),
         "dynamics_version": env.dynamics_version,
         "environment": {"kind": env.kind, "solver": env.solver},
         "shifts": shifts,
+    }
+
+
+def _origin(config: TrainConfig, source: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run's manifest says of the policies that it started from."""
+    assert config.train.start_from is not None
+    directory = RunDirectory.read(config.train.start_from)
+    summary = directory.read_summary() if directory.completed else {}
+    seed = config.train.start_seed
+    return {
+        **source,
+        "path": config.train.start_from,
+        "seeds": config.seeds if seed is None else [seed] * len(config.seeds),
+        "env_steps": summary.get("env_steps"),
+        "alpha": summary.get("alpha"),
+        "started_from": directory.manifest.get("started_from"),
     }
 
 
@@ -140,11 +158,14 @@ def _train(
     config: TrainConfig, planned: Plan, directory: RunDirectory, sinks: MultiSink
 ) -> tuple[Trained, StopSignal]:
     """Train from the newest checkpoint to the end, or until a signal."""
+    import jax
+
     program = planned.program
     per_update = program.shape.steps_per_update
     checkpoint = directory.load_checkpoint(warn=say)
     done = 0 if checkpoint is None else checkpoint.step
     directory.drop_metrics_after(-1 if checkpoint is None else done)
+    directory.drop_snapshots_after(-1 if checkpoint is None else done)
     info = RunInfo(
         name=run_name(config),
         total_env_steps=program.total_updates * per_update,
@@ -156,11 +177,13 @@ def _train(
     )
     # Apart from the others, whose end comes after the tests: its pace is training's.
     progress = MultiSink([], [ConsoleSink()], warn=say)
+    source = config.train.start_from
     seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
     say(
         f"{config.env.name} {program.env.height}x{program.env.width}, α = "
         f"{config.split.alpha:g}, {config.agent.name}, {seeds} x "
         f"{short(program.total_updates * per_update)} steps in '{directory.path}'"
+        + (f", from those of '{source}'" * (source is not None))
         + (f", going on from {short(done * per_update)}" if done else "")
     )
 
@@ -171,16 +194,25 @@ def _train(
     def keep(updates: int, arrays: Rows) -> None:
         directory.save_checkpoint(updates, arrays, {"updates": updates})
 
+    def snapshot(updates: int, params: Any, alive: np.ndarray) -> None:
+        there = np.flatnonzero(alive)
+        params = jax.tree.map(lambda leaf: leaf[there], params)
+        survivors = tuple(config.seeds[k] for k in there)
+        steps = updates * per_update
+        save_snapshot(directory, planned.trained(params, survivors), updates, steps)
+
     with contextlib.closing(progress), StopSignal().caught() as stop:
         sinks.start(info)
         progress.start(info)
         trained = train(
             program,
             planned.cells,
-            Hooks(log, keep, say),
+            Hooks(log, keep, say, snapshot),
             resume=None if checkpoint is None else checkpoint.arrays,
             save_seconds=config.train.save_seconds,
             stop=stop,
+            snapshots=planned.snapshots,
+            start_from=planned.start_from,
         )
         if stop.name is None:
             progress.finish({})

@@ -16,6 +16,7 @@ from mesagym.tracking.checkpoints import Checkpoint, Checkpoints
 from mesagym.tracking.manifest import NAME as MANIFEST
 from mesagym.tracking.manifest import Manifest
 from mesagym.tracking.record import Record
+from mesagym.tracking.snapshots import SnapshotRecord
 
 _LOG = logging.getLogger("mesagym")
 
@@ -34,13 +35,14 @@ class Evaluation(Record):
     word: ClassVar[str] = "evaluation"
 
 
-class RunDirectory(Record):
+class RunDirectory(SnapshotRecord):
     """The folder of one run, the truth about it; readable without mesagym.
 
     Layout::
 
         config.yaml  manifest.json  summary.json  outcomes.parquet
         metrics/part-*.parquet  policy/seed-<s>.safetensors  policy/policy.json
+        snapshots/<update>/seed-<s>.safetensors  snapshots/policy.json
         checkpoints/step-*  evaluations/<id>/  figures/  films/  report.html
 
     Open it with ``open`` (one process at a time) to train, with ``reopen`` to add

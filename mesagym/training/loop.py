@@ -3,9 +3,9 @@
 import functools
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -14,9 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym.agents.ppo import start_optimising
 from mesagym.errors import UserError
 from mesagym.training import placement, state_io
-from mesagym.training.chunk import Cell, ChunkMetrics, Program, start, train_chunk
+from mesagym.training.chunk import (
+    Cell,
+    ChunkMetrics,
+    Program,
+    TrainState,
+    start,
+    train_chunk,
+)
 
 Rows = dict[str, np.ndarray]
 
@@ -28,6 +36,8 @@ class Hooks:
     log: Callable[[Rows], None]  # metrics of one chunk, one row a seed and update
     save: Callable[[int, Rows], None]  # updates done, arrays of the training state
     say: Callable[[str], None]  # one line for a person
+    # Updates done, weights with a leading axis of cells, bool[cells] still alive.
+    snapshot: Callable[[int, Any, np.ndarray], None] = lambda *_: None
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ def train(
     save_seconds: float = 15.0,
     stop: StopSignal | None = None,
     how: str | None = None,
+    snapshots: Collection[int] = (),
+    start_from: Any = None,
 ) -> Trained:
     """Train a grid of cells together.
 
@@ -97,6 +109,10 @@ def train(
         save_seconds: time between checkpoints; one is always made at the end.
         stop: a signal to end early at the next chunk, with a checkpoint.
         how: how cells are batched, see `placement`; chosen where not given.
+        snapshots: after how many updates the weights are handed out, at ends of
+            chunks; 0 is before the first. See `snapshot_updates`.
+        start_from: weights to begin with, leaves with a leading axis of cells; fresh
+            ones if None. The optimiser is fresh in either case.
 
     Raises:
         UserError: the checkpoint does not fit the program.
@@ -108,6 +124,11 @@ def train(
     begin, advance = _compiled(program, how)
     if resume is None:
         state = begin(cells)
+        if start_from is not None:
+            given = jax.tree.map(jnp.asarray, start_from)
+            state = replace(state, optimised=jax.vmap(start_optimising)(given))
+        if 0 in snapshots:
+            hooks.snapshot(0, *_weights(state))
     else:
         state = state_io.from_arrays(jax.eval_shape(begin, cells), resume)
     done = int(np.asarray(state.update)[0])
@@ -131,6 +152,8 @@ def train(
                 "it is left out of the verdict. A lower agent.learning_rate may help"
             )
         alive = metrics.alive[:, -1]
+        if done in snapshots:
+            hooks.snapshot(done, *_weights(state))
         if time.monotonic() - saved > save_seconds:
             hooks.save(done, state_io.to_arrays(state))
             kept, saved = done, time.monotonic()
@@ -144,6 +167,33 @@ def train(
         stopped=stop.name if done < program.total_updates else None,
         seconds=time.monotonic() - began,
     )
+
+
+def _weights(state: TrainState) -> tuple[Any, np.ndarray]:
+    weights = jax.tree.map(np.asarray, state.optimised.params)
+    return weights, np.asarray(state.alive)
+
+
+def snapshot_updates(count: int, chunks: int, updates_per_chunk: int) -> list[int]:
+    """Return after how many updates snapshots are taken, always at ends of chunks.
+
+    The first is before training, the second after the first chunk, the last at the
+    end. From the second on each number of chunks is, as nearly as whole chunks allow,
+    the same multiple of the one before it: behaviour changes most early on, and what a
+    snapshot cannot tell apart is then always the same factor of time.
+
+    Args:
+        count: of snapshots; 0 for none, else from 2 to ``chunks + 1``.
+        chunks: of the whole training.
+        updates_per_chunk: of each.
+    """
+    if count and not 2 <= count <= chunks + 1:
+        raise ValueError(f"{count} snapshots of {chunks} chunks")
+    taken = [0, chunks if count == 2 else 1] if count else []
+    while len(taken) < count:
+        factor = (chunks / taken[-1]) ** (1 / (count - len(taken)))
+        taken.append(max(taken[-1] + 1, round(taken[-1] * factor)))
+    return [each * updates_per_chunk for each in taken]
 
 
 def rows_of(

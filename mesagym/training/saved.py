@@ -135,7 +135,7 @@ class Agent:
 
 def card(trained: Saved) -> dict[str, Any]:
     """Return what a reader needs besides the weights to let a policy act."""
-    env, network = trained.env, trained.policy.network
+    env = trained.env
     return {
         "environment": {
             "name": trained.env_name,
@@ -143,10 +143,7 @@ def card(trained: Saved) -> dict[str, Any]:
             "static": _fields(env, without=("extra_objectives",)),
             "params": trained.settings,
         },
-        "network": {
-            "name": network.label,
-            **_fields(network, without=("num_actions", "parent", "name")),
-        },
+        "network": described(trained.policy.network),
         "observation": {
             "shape": env.observation_shape,
             "channels": env.channel_names,
@@ -156,6 +153,12 @@ def card(trained: Saved) -> dict[str, Any]:
     }
 
 
+def described(network: Any) -> dict[str, Any]:
+    """Return a network's name and settings, the number of actions apart."""
+    settings = _fields(network, without=("num_actions", "parent", "name"))
+    return {"name": network.label, **settings}
+
+
 def _fields(thing: Any, without: tuple[str, ...]) -> dict[str, Any]:
     names = [each.name for each in dataclasses.fields(thing)]
     return {name: getattr(thing, name) for name in names if name not in without}
@@ -163,9 +166,61 @@ def _fields(thing: Any, without: tuple[str, ...]) -> dict[str, Any]:
 
 def save(run: RunDirectory, trained: Saved) -> None:
     """Save every seed's weights and the card."""
-    described = card(trained)
+    words = card(trained)
     for seed in trained.seeds:
-        run.save_policy(seed, to_arrays(trained.of_seed(seed)), described)
+        run.save_policy(seed, to_arrays(trained.of_seed(seed)), words)
+
+
+def save_snapshot(
+    run: RunDirectory, trained: Saved, update: int, env_steps: int
+) -> None:
+    """Save the weights that every seed has after ``update`` updates, and the card.
+
+    Args:
+        run: open for writing.
+        trained: the policies as they are now.
+        update: updates done.
+        env_steps: environment steps of each seed, up to now.
+    """
+    arrays = {seed: to_arrays(trained.of_seed(seed)) for seed in trained.seeds}
+    run.save_snapshot(update, env_steps, arrays, card(trained))
+
+
+def load_snapshots(
+    run: str | Path | RunDirectory, seeds: Sequence[int] | None = None
+) -> list[tuple[int, Saved]]:
+    """Take the policies as they were during training out of a run directory.
+
+    Args:
+        run: the directory, or where it is.
+        seeds: which; those that every snapshot has if None, so that a seed that lost
+            its loss on the way is left out throughout.
+
+    Returns:
+        environment steps of each seed so far, and the policies; oldest first.
+
+    Raises:
+        UserError: no snapshots, no such seed, a damaged file, or another version's.
+    """
+    if not isinstance(run, RunDirectory):
+        run = RunDirectory.read(run)
+    there = run.snapshots()
+    if not there:
+        raise UserError(
+            f"'{run.path}' has no snapshots. Train with train.snapshots=10, say, in "
+            "another directory."
+        )
+    if seeds is None:
+        lasting = set(there[0].seeds).intersection(*(each.seeds for each in there))
+        seeds = sorted(lasting)
+    if not seeds:
+        raise UserError(f"'{run.path}' has no seed that is in all of its snapshots.")
+    found = []
+    for each in there:
+        read = [run.load_snapshot(each.update, seed) for seed in seeds]
+        what = f"'{run.path}', the snapshot after {each.update} updates"
+        found.append((each.env_steps, _assembled(what, read, tuple(seeds))))
+    return found
 
 
 def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> Saved:
@@ -189,10 +244,19 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
     wanted = there if seeds is None else tuple(seeds)
     if not wanted:
         raise UserError("seeds: none given; name some of " + ", ".join(map(str, there)))
-    found = [run.load_policy(seed) for seed in wanted]
-    described = found[0][1]
-    about, network = described["environment"], dict(described["network"])
-    env = _environment(about, run.path)
+    read = [run.load_policy(seed) for seed in wanted]
+    return _assembled(f"'{run.path}', the policy", read, wanted)
+
+
+def _assembled(
+    what: str,
+    found: Sequence[tuple[dict[str, np.ndarray], dict[str, Any]]],
+    seeds: tuple[int, ...],
+) -> Saved:
+    """Return policies from what was read of each seed: parameters and card."""
+    about = found[0][1]["environment"]
+    network = dict(found[0][1]["network"])
+    env = _environment(about, what)
     policy = NetworkPolicy(
         make_network(network.pop("name"), env.num_actions, **network)
     )
@@ -202,10 +266,10 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
         from_arrays(
             like,
             arrays,
-            f"'{run.path}', the policy of seed {seed}",
+            f"{what} of seed {seed}",
             "use the mesagym that its manifest.json names",
         )
-        for seed, (arrays, _) in zip(wanted, found, strict=True)
+        for seed, (arrays, _) in zip(seeds, found, strict=True)
     ]
     return Saved(
         about["name"],
@@ -214,11 +278,11 @@ def load(run: str | Path | RunDirectory, seeds: Sequence[int] | None = None) -> 
         env.params_with(**about["params"]),
         policy,
         jax.tree.map(lambda *leaves: np.stack(leaves), *each),
-        wanted,
+        seeds,
     )
 
 
-def _environment(about: dict[str, Any], where: Path) -> Environment:
+def _environment(about: dict[str, Any], what: str) -> Environment:
     static = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in about["static"].items()
@@ -226,7 +290,7 @@ def _environment(about: dict[str, Any], where: Path) -> Environment:
     env = environment_class(about["name"])(**static)
     if env.dynamics_version != about["dynamics_version"]:
         raise UserError(
-            f"'{where}' was trained under version {about['dynamics_version']} of the "
+            f"{what} was trained under version {about['dynamics_version']} of the "
             f"dynamics of {about['name']} and this mesagym has {env.dynamics_version}; "
             "use the mesagym that its manifest.json names"
         )

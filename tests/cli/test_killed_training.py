@@ -21,6 +21,7 @@ COMMAND = (
     "agent.num_envs=64", "agent.rollout_steps=16", "agent.minibatches=2",
     "agent.network.hidden=[16]",
     "train.chunk=8", "train.steps=1e6", "train.save_seconds=0.2",
+    "train.snapshots=20",
     "evaluation.levels=8", "shifts=quick", "seeds=2",
 )  # fmt: skip
 
@@ -47,7 +48,9 @@ def left_by(folder: Path) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
         assert run.completed
         metrics = run.read_metrics()
     weights = {
-        path.name: path.read_bytes() for path in folder.glob("policy/*.safetensors")
+        str(path.relative_to(folder)): path.read_bytes()
+        for kept in ("policy", "snapshots")
+        for path in (folder / kept).rglob("*.safetensors")
     }
     columns = {
         name: metrics[name].to_numpy()
