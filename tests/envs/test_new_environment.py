@@ -23,7 +23,7 @@ from mesagym.evals.shifts import build_pool, shifts_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "new_environment.md"
 
-LONGEST = 250
+LONGEST = 160
 """Lines of code, blank ones left out: an environment is a short file."""
 
 
