@@ -148,11 +148,12 @@ def test_levels_differ_where_there_are_enough(mixed: Drawn):
     if mixed.layout == "open":
         assert different == 1
     elif mixed.layout == "rooms":
-        # A room has few walls, and those in few places.
-        assert different > 0.2 * n
+        # Rooms have few walls, and those in few places: at 9x9 about 1,500 come up.
+        assert different > min(0.2 * n, 1000)
     elif mixed.layout == "procgen":
         # One in four (six) mazes is the smallest, of which there are four.
-        assert different > 0.4 * n
+        # Of the others at 9x9 there are few thousands.
+        assert different > 0.3 * n
     elif mixed.layout != "blocks" and size == 9:
         # There are 100,352 trees of 16 cells, not all equally probable.
         assert different > 0.85 * n
