@@ -12,6 +12,9 @@ from jaxtyping import Array, Bool, Float, Int
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 
+LEVELS_AT_ONCE = 64
+"""Levels tabulated together; bounds memory whatever the size of a pool."""
+
 
 @struct.dataclass
 class Model:
@@ -23,6 +26,7 @@ class Model:
     next: Any  # int32[S, A] the situation that follows
     paid: Any  # float32[S, A, K] what each own objective pays
     over: Any  # bool[S, A] whether an own objective was credited, or the episode ended
+    ended: Any  # bool[S, A] whether the episode ended, whatever was credited
     start: Any  # int32[]
     possible: Any  # bool[S] whether some actions lead there before it is over
     tile: Any  # int32[S, 2] where the agent stands, (row, column)
@@ -45,7 +49,12 @@ def tabulate(env: Environment, levels: Any, env_params: Any) -> Model:
             f"{env.name}: its levels have too many situations for a table; choose an "
             "evaluator that follows episodes"
         )
-    return jax.vmap(lambda level: _table(env, level, env_params))(levels)
+    n = jax.tree.leaves(levels)[0].shape[0]
+
+    def one(level: Any) -> Model:
+        return _table(env, level, env_params)
+
+    return jax.lax.map(one, levels, batch_size=min(LEVELS_AT_ONCE, n))
 
 
 def _table(env: Environment, level: Any, env_params: Any) -> Model:
@@ -57,20 +66,34 @@ def _table(env: Environment, level: Any, env_params: Any) -> Model:
         moved = env.transition(key, state, action, env_params)
         paid = env.objectives(state, action, moved)
         ended = env.is_terminated(moved, env_params)
-        return env.situation_of(moved), paid, ended | (paid[:own] > 0).any()
+        over = ended | (paid[:own] > 0).any()
+        return env.situation_of(moved), paid, over, ended
 
     actions = jnp.arange(env.num_actions)
-    after, paid, over = jax.vmap(
+    after, paid, over, ended = jax.vmap(
         lambda state: jax.vmap(lambda action: step(state, action))(actions)
     )(situations)
     start = env.situation_of(
         env.initial_state(level, jnp.int32(-1), jnp.int32(-1))
     ).astype(jnp.int32)
-    possible = _possible(after, over, start)
-    return Model(after.astype(jnp.int32), paid, over, start, possible, situations.agent)
+    possible = within_reach(after, over, start)
+    after = after.astype(jnp.int32)
+    return Model(after, paid, over, ended, start, possible, situations.agent)
 
 
-def _possible(after: jax.Array, over: jax.Array, start: jax.Array) -> jax.Array:
+def within_reach(
+    after: Int[Array, "situation action"],
+    over: Bool[Array, "situation action"],
+    start: Int[Array, ""],
+) -> Bool[Array, " situation"]:
+    """Return the situations that some actions lead to from a start before it is over.
+
+    Args:
+        after: the situation that follows.
+        over: where nothing follows.
+        start: a situation.
+    """
+
     def grow(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         seen, _ = carry
         onward = (seen[:, None] & ~over).astype(jnp.int32)
@@ -268,11 +291,12 @@ def arrivals(
         tiles: (row, column) of the goal.
 
     Returns:
-        ``(reward, over)`` for `optimal_values` and `soft_values`. The level's own ends
-        count as well: a goal beyond the cheese is out of reach.
+        ``(reward, over)`` for `optimal_values` and `soft_values`. Where the level ends
+        nothing follows, so that a goal beyond is out of reach; where an objective is
+        credited that ends nothing, the way goes on.
     """
     there = (model.tile == tiles).all(-1)[model.next]
-    return there.astype(jnp.float32), model.over | there
+    return there.astype(jnp.float32), model.ended | there
 
 
 __all__ = [
@@ -286,4 +310,5 @@ __all__ = [
     "optimal_values",
     "soft_values",
     "tabulate",
+    "within_reach",
 ]
