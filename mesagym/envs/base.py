@@ -15,9 +15,9 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int
 
+from mesagym.envs.movable import Movable
 from mesagym.envs.seeing import PIXELS, Seen
-from mesagym.envs.situations import Situated
-from mesagym.envs.supply import NO_LEVEL, LevelSource
+from mesagym.envs.supply import NO_LEVEL
 from mesagym.envs.supply import compiled as compiled
 from mesagym.errors import UserError, nearest
 from mesagym.levels.pool import LevelPool, draw_index, key_bits
@@ -55,7 +55,7 @@ Objective = Callable[[Any, Any, Any], Float[Array, ""]]
 
 
 @dataclass(frozen=True)
-class Environment(Seen, LevelSource, Situated, environment.Environment[Any, Any]):
+class Environment(Seen, Movable, environment.Environment[Any, Any]):
     """A grid world whose episodes start from levels and pay a vector of objectives.
 
     A subclass is a frozen dataclass of its static settings, so that environments
@@ -71,6 +71,7 @@ class Environment(Seen, LevelSource, Situated, environment.Environment[Any, Any]
       first, an allocation ``training`` and ``shifted``;
     - ``levels_alone``: settings that change what levels are drawn and nothing else, so
       that a shift of these is stepped by what is compiled for training;
+    - ``movable``: what can be put elsewhere on a level, see `mesagym.envs.movable`;
     - ``dynamics_version``: raised when anything that `step` returns changes.
 
     Settings of every environment: ``size``; ``pixels``, what is observed: boolean

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels import courses, jumping
@@ -155,6 +156,7 @@ class CoinRun(base.Environment):
         ),
         LARGER,
     )
+    movable: ClassVar[dict[str, Thing]] = {"coin": Thing("coin")}
     dynamics_version: ClassVar[int] = 1
 
     size: Any = (9, 33)
@@ -323,6 +325,9 @@ class CoinRun(base.Environment):
         on_air = (level.tiles[rows, columns] == AIR).all()
         apart = (level.agent != level.coin).any() & (level.agent[1] < level.end[1])
         return on_air & apart & home[rows, columns].all()
+
+    def ground(self, level: Level) -> Bool[Array, "height width"]:
+        return self._home(level) & (level.tiles == AIR)
 
     @base.compiled()
     def propose_edit(

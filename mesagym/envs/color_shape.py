@@ -16,6 +16,7 @@ from mesagym import grid, sprites
 from mesagym.envs import base, features
 from mesagym.envs.features import COLORS, SHAPES
 from mesagym.envs.maze import MazeContest
+from mesagym.envs.movable import WALL, Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.classes import level_class
@@ -160,6 +161,12 @@ class ColorShape(MazeContest):
         LARGER,
     )
     positional: ClassVar[bool] = True
+    movable: ClassVar[dict[str, Thing]] = {
+        "target": Thing("places", row=TARGET),
+        "color": Thing("places", row=SAME_COLOR),
+        "shape": Thing("places", row=SAME_SHAPE),
+        "wall": WALL,
+    }
     dynamics_version: ClassVar[int] = 1
 
     num_colors: int = 3

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.envs.maze import MazeContest
+from mesagym.envs.movable import WALL, Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.classes import class_by_ways
@@ -132,6 +133,7 @@ class Corner(MazeContest):
         ),
     )
     positional: ClassVar[bool] = True
+    movable: ClassVar[dict[str, Thing]] = {"cheese": Thing("cheese"), "wall": WALL}
     dynamics_version: ClassVar[int] = 1
 
     @property

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.envs.maze import MazeContest
+from mesagym.envs.movable import WALL, Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.classes import class_by_ways
@@ -143,6 +144,11 @@ class Dish(MazeContest):
         ),
     )
     positional: ClassVar[bool] = True
+    movable: ClassVar[dict[str, Thing]] = {
+        "cheese": Thing("cheese"),
+        "dish": Thing("dish"),
+        "wall": WALL,
+    }
     dynamics_version: ClassVar[int] = 1
 
     max_redundancy: int = 6

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Num, UInt8
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels import beacons
@@ -165,6 +166,10 @@ class FollowMe(base.Environment):
             LARGER, meaning="distinguishing levels on a grid four tiles larger"
         ),
     )
+    movable: ClassVar[dict[str, Thing]] = {
+        "beacons": Thing("beacons"),
+        "leader": Thing("leader", arrives=False),
+    }
     dynamics_version: ClassVar[int] = 1
 
     crop_radius: int | None = 3
@@ -328,6 +333,11 @@ class FollowMe(base.Environment):
         right_ways = (ways == level.ways).all()
         blocked = self._blocked(level, steps).any()
         return apart & ~on_wall.any() & ~blocked & right_ways
+
+    def settled(self, level: Level) -> Level:
+        """Return a level whose ``ways`` are true to its beacons."""
+        ways = ways_around(level.walls, level.beacons)[0]
+        return dataclasses.replace(level, ways=ways)
 
     @base.compiled()
     def propose_edit(

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels import errands
 from mesagym.levels.errand_levels import (
@@ -205,6 +206,10 @@ class KeysChests(base.Environment):
             standard=False,
         ),
     )
+    movable: ClassVar[dict[str, Thing]] = {
+        "keys": Thing("tiles", bit=KEY),
+        "chests": Thing("tiles", bit=CHEST),
+    }
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "blocks"
@@ -364,6 +369,9 @@ class KeysChests(base.Environment):
         clear = level.tiles[level.agent[0], level.agent[1]] == 0
         enough = (level.num_keys >= 1) & (level.num_chests >= 1)
         return in_reach & clear & enough
+
+    def ground(self, level: Level) -> Bool[Array, "height width"]:
+        return super().ground(level) & (level.tiles == 0)
 
     @base.compiled()
     def propose_edit(

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 from mesagym import grid, sprites
 from mesagym.envs import base
 from mesagym.envs.maze import MazeContest
+from mesagym.envs.movable import WALL, Thing
 from mesagym.errors import UserError, nearest
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.layouts import NOISE_OCTAVES, get_layout
@@ -168,6 +169,7 @@ class LavaLand(MazeContest):
             edit=_without_lava,
         ),
     )
+    movable: ClassVar[dict[str, Thing]] = {"cheese": Thing("cheese"), "wall": WALL}
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "open"
@@ -287,6 +289,9 @@ class LavaLand(MazeContest):
         """Return a level whose ``barred`` is true to its other fields."""
         barred = self._ways(level).first_before_all
         return dataclasses.replace(level, barred=barred)
+
+    def ground(self, level: Level) -> Bool[Array, "height width"]:
+        return super().ground(level) & ~level.lava
 
     def _ways(self, level: Level) -> Ways:
         """Relate the shortest paths to the cheese (second) and lava (first)."""

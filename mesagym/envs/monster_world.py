@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels import items
@@ -174,6 +175,10 @@ class MonsterWorld(base.Environment):
     )
     # Without inner walls monsters find their way by a closed form.
     levels_alone: ClassVar[frozenset[str]] = frozenset()
+    movable: ClassVar[dict[str, Thing]] = {
+        "apples": Thing("apples"),
+        "shields": Thing("shields"),
+    }
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "open"
@@ -327,6 +332,9 @@ class MonsterWorld(base.Environment):
     def is_valid(self, level: Level, params: Params) -> Bool[Array, ""]:
         sound = items.are_joined_and_apart(level.walls, _places(level))
         return sound & (level.apples[:, 0] >= 0).any()
+
+    def settled(self, level: Level) -> Level:
+        return self._level(level.walls, _places(level))
 
     @base.compiled()
     def propose_edit(

@@ -13,11 +13,12 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels.boxoban import read_levels
 from mesagym.levels.classes import class_by_ways, level_class
 from mesagym.levels.layouts import get_layout
-from mesagym.levels.places import as_mask
+from mesagym.levels.places import as_mask, in_order
 from mesagym.levels.pool import (
     LevelClass,
     LevelPool,
@@ -179,6 +180,10 @@ class Sokoban(base.Environment):
             edit=_without_proxy,
         ),
     )
+    movable: ClassVar[dict[str, Thing]] = {
+        "base_targets": Thing("base_targets"),
+        "proxy_targets": Thing("proxy_targets"),
+    }
     dynamics_version: ClassVar[int] = 1
 
     size: Any = 10
@@ -309,6 +314,17 @@ class Sokoban(base.Environment):
     def _longest_plan(self) -> int:
         # Between two pushes the agent enters a tile once at most.
         return self.max_moves * self.height * self.width
+
+    def settled(self, level: Level) -> Level:
+        return dataclasses.replace(
+            level,
+            base_targets=in_order(level.base_targets),
+            proxy_targets=in_order(level.proxy_targets),
+        )
+
+    def arrived(self, state: State, tile: Int[Array, "2"]) -> Bool[Array, ""]:
+        """Return whether a box stands on a tile."""
+        return (state.boxes == tile).all(axis=-1).any()
 
     @base.compiled()
     def propose_edit(

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 from mesagym import grid, sprites
 from mesagym.envs import base
+from mesagym.envs.movable import Thing
 from mesagym.errors import UserError
 from mesagym.levels import ascii as text_levels
 from mesagym.levels import items
@@ -180,6 +181,7 @@ class TreeGrove(base.Environment):
             standard=False,
         ),
     )
+    movable: ClassVar[dict[str, Thing]] = {"trees": Thing("places")}
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "open"
@@ -322,6 +324,16 @@ class TreeGrove(base.Environment):
         places = jnp.concatenate([level.agent[None], level.places])
         sound = items.are_joined_and_apart(level.walls, places)
         return sound & level.standing.any()
+
+    def settled(self, level: Level) -> Level:
+        return self._level(
+            level.walls, level.agent, level.places, level.standing, level.worth
+        )
+
+    def tiles_of(self, level: Level, name: str) -> Bool[Array, "height width"]:
+        """Return where trees stand; their places without a tree stay where they are."""
+        there = jnp.where(level.standing[:, None], level.places, -1)
+        return as_mask(there, self.height, self.width)
 
     @base.compiled()
     def propose_edit(

@@ -15,6 +15,7 @@ from mesagym import grid, sprites
 from mesagym.envs import base, markers
 from mesagym.envs.markers import FAMILIES
 from mesagym.envs.maze import MazeContest
+from mesagym.envs.movable import WALL, Thing
 from mesagym.errors import UserError, nearest
 from mesagym.levels import ascii as text_levels
 from mesagym.levels.classes import level_class
@@ -162,6 +163,12 @@ class TwoGoals(MazeContest):
         LARGER,
     )
     positional: ClassVar[bool] = True
+    movable: ClassVar[dict[str, Thing]] = {
+        "base_tile": Thing("base_tile"),
+        "proxy_tile": Thing("proxy_tile"),
+        "distractor": Thing("distractor"),
+        "wall": WALL,
+    }
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "loopy"
