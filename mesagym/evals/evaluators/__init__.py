@@ -5,7 +5,7 @@ from importlib import import_module
 from mesagym.errors import UserError, nearest
 from mesagym.evals.evaluators.base import Evaluator
 
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("outcomes",)
 """Modules of this folder, each with an ``EVALUATOR``."""
 
 EVALUATORS: dict[str, Evaluator] = {
