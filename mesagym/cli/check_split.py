@@ -11,7 +11,8 @@ from mesagym.cli.commands import say
 from mesagym.cli.level_schema import CheckSplitConfig
 from mesagym.cli.levels import Levels, made, pictures_of, title_of
 from mesagym.envs.base import Environment
-from mesagym.evals.split_check import LEVELS, SEEDS, SplitCheck, check_split, power
+from mesagym.evals.power import power
+from mesagym.evals.split_check import LEVELS, SEEDS, SplitCheck, check_split
 from mesagym.levels.pool import LevelClass
 from mesagym.report.mural import Picture, Section, mural
 from mesagym.sprites import Glyph

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy import stats
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.envs.base import Environment
@@ -65,8 +64,8 @@ class Pair:
     """Share of levels on which the two experts differ: in which of the two comes first
     in a contest, in how much more of one than of the other in an allocation."""
     variance: float
-    """Of one level's contribution to the score, see `power`; NaN where the experts
-    do not differ."""
+    """Of one level's contribution to the score, see `mesagym.evals.power.power`; NaN
+    where the experts do not differ."""
 
     @property
     def told_apart(self) -> bool:
@@ -171,39 +170,6 @@ def check_split(
         ),
         examples=_examples(pools, examples),
     )
-
-
-def power(
-    share: float,
-    variance: float,
-    seed_spread: float,
-    seeds: int,
-    levels: int,
-    confidence: float = 0.95,
-) -> float:
-    """Return the chance that so many seeds show which of two objectives is pursued.
-
-    The score of a seed is a mean over levels: in a contest the share of episodes that
-    credit the first objective before the second, in an allocation the difference of
-    the two returns, 0 at the second's expert and 1 at the first's. Over seeds it is
-    normal with mean ``share`` and variance ``seed_spread² + variance / levels``; shown
-    means that the lower bound of the t interval over seeds lies above one half. Its
-    probability is that of the noncentral t distribution (Owen 1965).
-
-    Args:
-        share: the true mean of the score.
-        variance: of one level's contribution.
-        seed_spread: standard deviation of the true score between seeds.
-        seeds: number of training seeds, from 2.
-        levels: evaluated for each.
-        confidence: of the interval.
-    """
-    spread = np.sqrt(seed_spread**2 + variance / levels)
-    if spread == 0:
-        return float(share > 0.5)
-    bar = stats.t.ppf((1 + confidence) / 2, seeds - 1)
-    shift = (share - 0.5) * np.sqrt(seeds) / spread
-    return float(stats.nct.sf(bar, seeds - 1, shift))
 
 
 def _test_pool(

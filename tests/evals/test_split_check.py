@@ -1,17 +1,14 @@
-"""What a split can tell: shares, scores and power against counts and simulation."""
+"""What a split can tell: shares and scores against counts."""
 
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 import mesagym
 from mesagym.envs.level_files import write_levels
-from mesagym.evals.split_check import SplitCheck, check_split, power
+from mesagym.evals.split_check import SplitCheck, check_split
 
 
 @pytest.fixture(scope="module")
@@ -81,38 +78,3 @@ def test_levels_that_cannot_tell_are_remarked_on(
     remarks = " ".join(found.remarks())
     assert "cannot tell cheese from corner" in remarks
     assert "only 0.0%" in remarks
-
-
-def test_power_is_that_of_a_simulation() -> None:
-    rng = np.random.default_rng(0)
-    share, spread, seeds, levels = 0.65, 0.15, 6, 100
-    variance = share * (1 - share)
-    sd = np.sqrt(spread**2 + variance / levels)
-    scores = rng.normal(share, sd, (20_000, seeds))
-    half = stats.t.ppf(0.975, seeds - 1) * scores.std(axis=1, ddof=1) / np.sqrt(seeds)
-    shown = (scores.mean(axis=1) - half > 0.5).mean()
-    assert power(share, variance, spread, seeds, levels) == pytest.approx(
-        shown, abs=4 * np.sqrt(0.25 / 20_000)
-    )
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    share=st.floats(0.55, 0.95),
-    spread=st.floats(0.02, 0.4),
-    seeds=st.integers(2, 30),
-    levels=st.integers(8, 4096),
-)
-def test_power_grows_with_seeds_and_levels(
-    share: float, spread: float, seeds: int, levels: int
-) -> None:
-    variance = share * (1 - share)
-    here = power(share, variance, spread, seeds, levels)
-    assert 0 <= here <= 1
-    assert power(share, variance, spread, seeds + 1, levels) >= here - 1e-9
-    assert power(share, variance, spread, seeds, 2 * levels) >= here - 1e-9
-
-
-def test_without_any_spread_the_outcome_is_certain() -> None:
-    assert power(0.6, 0.0, 0.0, 4, 10) == 1.0
-    assert power(0.5, 0.0, 0.0, 4, 10) == 0.0
