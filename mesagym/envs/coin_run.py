@@ -32,6 +32,11 @@ class Level:
     coin: Any  # int32[2] (row, column)
     end: Any  # int32[2] foot of the end wall; beyond its column is beyond the end
 
+    @property
+    def walls(self) -> Any:
+        """Which tiles cannot be entered, bool[height, width]."""
+        return courses.solid(self.tiles)
+
 
 @struct.dataclass
 class State(base.State):

@@ -216,6 +216,14 @@ class LavaLand(MazeContest):
         place = super().situation_of(state)
         return place + state.touched * (self.height * self.width)
 
+    def for_any_start(self, level: Level) -> Level:
+        """Return the level as if it were barred from everywhere.
+
+        Which start a shortest path leads from decides what is credited: so arrivals
+        over lava are the proxy's alone, and others the base objective's.
+        """
+        return dataclasses.replace(level, barred=jnp.ones_like(level.barred))
+
     # --------------------------------------------------------------- stepping
 
     def initial_state(

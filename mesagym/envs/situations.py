@@ -44,6 +44,13 @@ class Situated(abc.ABC):
         """Return the place of a state's situation among `situations`."""
         return state.agent[0] * self.width + state.agent[1]
 
+    def for_any_start(self, level: Any) -> Any:
+        """Return a level that credits alike whatever tile an episode starts from.
+
+        Most do as they are.
+        """
+        return level
+
     @abc.abstractmethod
     def initial_state(
         self, level: Any, index: Int[Array, ""], generation: Int[Array, ""]
