@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mesagym.envs.base import Environment
+from mesagym.evals.courses import History
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.evals.statistics import Interval, mean_interval
@@ -50,6 +51,11 @@ class Study:
             leading axis of seeds, and the numbers of those seeds.
         untrained: the same network with weights as before training, where there is one.
         seed: of everything random.
+        history: the policies at snapshots of their training, oldest first, where there
+            are some: environment steps of each seed, and the policies.
+        baseline: those of a run matched with it: the same start and snapshots, without
+            the change that is studied.
+        outward: of the run that ``history`` comes back from: a there-and-back.
     """
 
     env: Environment
@@ -59,6 +65,9 @@ class Study:
     contestants: tuple[Contestant, ...]
     untrained: Contestant | None = None
     seed: int = 0
+    history: History = ()
+    baseline: History = ()
+    outward: History = ()
 
 
 class Reading(NamedTuple):
