@@ -1,4 +1,4 @@
-"""Policies made of other policies: mixtures of two, slips, mirrored actions."""
+"""Policies made of other policies: mixtures of two, slips, lenses before the eyes."""
 
 import abc
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,13 @@ from mesagym.agents.policy import (
     Intervention,
     Observations,
     Record,
+    fresh_where_reset,
     refuse_taps,
     sure,
 )
+from mesagym.envs.lenses import Phantom, draw_phantom, lens_arrays, look
 from mesagym.errors import UserError
+from mesagym.levels.shift import Lens
 
 LogProbabilities = Float[Array, "batch action"]
 
@@ -138,7 +141,7 @@ class Mirrored(_Changed):
     """Goes left where a policy would go right, and right where it would go left.
 
     So acts a scripted policy to which a mirrored level is shown. (A network sees
-    levels mirrored through a `mesagym.levels.shift.Lens`.)
+    levels mirrored when it is `Lensed`.)
 
     Attributes:
         policy: to follow.
@@ -151,6 +154,81 @@ class Mirrored(_Changed):
         swap = {"left": "right", "right": "left"}
         names = self.action_names
         return log_probs[:, [names.index(swap.get(name, name)) for name in names]]
+
+
+@dataclass(frozen=True)
+class Lensed:
+    """Shows a policy what a lens makes of its observations.
+
+    Attributes:
+        policy: one that reads observations; what others read is not changed.
+        lens: to look through.
+        env: whose observations these are. A lens that doubles needs whole grids.
+    """
+
+    policy: Any
+    lens: Lens
+    env: Any
+
+    def __post_init__(self) -> None:
+        lens_arrays(self.env, self.lens, "Lensed")
+        if self.lens.doubled and self.env.crop_radius is not None:
+            raise UserError(
+                "Lensed: a window does not show where there is room for a second "
+                "object; double it by a shift, or use env.crop_radius=null"
+            )
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether the policy is, and the lens shows the same at every sight."""
+        alike = not self.lens.doubled and self.lens.noise == 0
+        return alike and _forgets(self.policy)
+
+    def init_carry(self, n: int) -> Any:
+        """Return phantoms, where the lens doubles, and the policy's carry."""
+        own = self.policy.init_carry(n)
+        if not self.lens.doubled:
+            return own
+        channels = len(self.env.channel_names)
+        none = Phantom(jnp.full((n, 2), -1, jnp.int32), jnp.zeros((n, channels), bool))
+        return none, own
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Observations,
+        key: jax.Array,
+        *,
+        reset: Flags,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> tuple[Actions, Any, Record]:
+        """Choose actions, see `mesagym.agents.policy.Policy.act`."""
+        key_act, key_look, key_phantom = jax.random.split(key, 3)
+        lens, n = lens_arrays(self.env, self.lens), obs.shape[0]
+        phantoms, own = None, carry
+        if self.lens.doubled:
+            phantoms, own = carry
+            keys = jax.random.split(key_phantom, n)
+            fresh = jax.vmap(draw_phantom, in_axes=(0, 0, None))(
+                keys, obs, lens.doubled
+            )
+            phantoms = fresh_where_reset(phantoms, fresh, reset)
+        whole = jnp.zeros((n, 2), jnp.int32)
+        seen = look(lens, obs, phantoms, whole, not self.env.pixels, key_look)
+        action, own, record = self.policy.act(
+            params,
+            own,
+            seen,
+            key_act,
+            reset=reset,
+            state=state,
+            capture=capture,
+            intervene=intervene,
+        )
+        return action, own if phantoms is None else (phantoms, own), record
 
 
 # -------------------------------------------------------------------------- of two

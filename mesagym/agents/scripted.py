@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from mesagym import grid
 from mesagym.agents.combined import Blend as Blend
 from mesagym.agents.combined import EpsilonGreedy as EpsilonGreedy
+from mesagym.agents.combined import Lensed as Lensed
 from mesagym.agents.combined import Mirrored as Mirrored
 from mesagym.agents.combined import Mixture as Mixture
 from mesagym.agents.distributions import Categorical

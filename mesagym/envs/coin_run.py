@@ -19,7 +19,7 @@ from mesagym.levels import courses, jumping
 from mesagym.levels.classes import class_by_ways
 from mesagym.levels.courses import AIR
 from mesagym.levels.pool import LevelClass, LevelPool, Solution
-from mesagym.levels.shift import LARGER, Shift, contest_shifts
+from mesagym.levels.shift import LARGER, Shift, contest_shifts, seen_shifts
 from mesagym.sprites import Layer
 
 
@@ -160,6 +160,12 @@ class CoinRun(base.Environment):
             edit=_without_coin,
         ),
         LARGER,
+        *seen_shifts(
+            "clean",
+            hidden={"coin": ("coin",)},
+            doubled={"coin": ("coin",)},
+            standard=("flipped", "observation_noise", "hidden_coin"),
+        ),
     )
     movable: ClassVar[dict[str, Thing]] = {"coin": Thing("coin")}
     dynamics_version: ClassVar[int] = 1

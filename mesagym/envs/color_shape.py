@@ -23,7 +23,13 @@ from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
-from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    contest_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
@@ -159,6 +165,8 @@ class ColorShape(MazeContest):
         ),
         *layout_shifts("open", "tree", "loopy"),
         LARGER,
+        # Objects are pairs of channels that levels choose: none is hidden or doubled.
+        *seen_shifts("clean"),
     )
     positional: ClassVar[bool] = True
     movable: ClassVar[dict[str, Thing]] = {

@@ -21,7 +21,13 @@ from mesagym.levels.classes import class_by_ways
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.randomness import one_of
-from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    contest_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
@@ -130,6 +136,12 @@ class Corner(MazeContest):
             "as in training, with the cheese taken away",
             alpha=0.0,
             edit=_without_cheese,
+        ),
+        *seen_shifts(
+            "clean",
+            hidden={"cheese": ("cheese",)},
+            doubled={"cheese": ("cheese",)},
+            standard=("flipped", "observation_noise", "hidden_cheese"),
         ),
     )
     positional: ClassVar[bool] = True

@@ -21,7 +21,13 @@ from mesagym.levels.classes import class_by_ways
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
-from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    contest_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
@@ -141,6 +147,12 @@ class Dish(MazeContest):
             "as in training, with the cheese taken away",
             alpha=0.0,
             edit=partial(_without, "cheese"),
+        ),
+        *seen_shifts(
+            "clean",
+            hidden={"cheese": ("cheese",), "dish": ("dish_*",)},
+            doubled={"dish": ("dish_*",)},
+            standard=("flipped", "doubled_dish"),
         ),
     )
     positional: ClassVar[bool] = True

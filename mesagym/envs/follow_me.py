@@ -21,7 +21,13 @@ from mesagym.levels.chance import step_chances
 from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import LevelClass, LevelPool, Solution
-from mesagym.levels.shift import LARGER, Shift, allocation_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    allocation_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.levels.visits import (
     MOST,
@@ -164,6 +170,12 @@ class FollowMe(base.Environment):
         *layout_shifts("blocks", "rooms", levels="distinguishing"),
         dataclasses.replace(
             LARGER, meaning="distinguishing levels on a grid four tiles larger"
+        ),
+        *seen_shifts(
+            "shifted",
+            hidden={"leader": ("leader",), "beacons": ("beacons",)},
+            doubled={"leader": ("leader",)},
+            standard=("flipped", "observation_noise", "hidden_leader"),
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {

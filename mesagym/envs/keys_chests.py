@@ -36,7 +36,12 @@ from mesagym.levels.pool import (
     LevelPool,
     Solution,
 )
-from mesagym.levels.shift import Shift, allocation_shifts
+from mesagym.levels.shift import (
+    LARGER_AMOUNTS,
+    Shift,
+    allocation_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, reachable
 from mesagym.sprites import Layer
 
@@ -193,17 +198,12 @@ class KeysChests(base.Environment):
             drawn_with={"shifted_keys": 5, "shifted_chests": 5},
         ),
         *map(_in_layout, ("open", "tree", "loopy")),
-        Shift(
-            "larger",
-            "the shifted distribution on a grid four tiles larger",
-            static={"grow": 4},
-            standard=False,
-        ),
-        Shift(
-            "longer",
-            "the shifted distribution with a time limit of 512 steps",
-            stepped_with={"max_steps_in_episode": 512},
-            standard=False,
+        LARGER_AMOUNTS,
+        *seen_shifts(
+            "shifted",
+            hidden={"keys": ("keys",), "chests": ("chests",)},
+            doubled={"keys": ("keys",)},
+            standard=("flipped", "observation_noise", "hidden_keys", "hidden_chests"),
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {

@@ -28,7 +28,7 @@ from mesagym.levels.pool import (
     LevelPool,
 )
 from mesagym.levels.randomness import one_of
-from mesagym.levels.shift import LARGER, Shift, layout_shifts
+from mesagym.levels.shift import LARGER, Shift, layout_shifts, seen_shifts
 from mesagym.levels.solve import UNREACHABLE, Ways, distances, reachable, ways
 from mesagym.sprites import Layer
 
@@ -167,6 +167,12 @@ class LavaLand(MazeContest):
             "no_lava",
             "levels drawn around lava, which is then taken away",
             edit=_without_lava,
+        ),
+        *seen_shifts(
+            "clean",
+            hidden={"lava": ("lava",)},
+            doubled={"cheese": ("cheese",)},
+            standard=("flipped", "observation_noise", "hidden_lava"),
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {"cheese": Thing("cheese"), "wall": WALL}

@@ -23,7 +23,12 @@ from mesagym.levels.layouts import get_layout
 from mesagym.levels.places import as_mask, draw, in_order
 from mesagym.levels.pool import LevelClass, LevelPool, Solution
 from mesagym.levels.randomness import chances
-from mesagym.levels.shift import Shift, allocation_shifts
+from mesagym.levels.shift import (
+    LARGER_AMOUNTS,
+    Shift,
+    allocation_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import distances
 from mesagym.sprites import Layer
 
@@ -154,7 +159,7 @@ class MonsterWorld(base.Environment):
             "no monsters, as late in a long episode",
         ),
         Shift(
-            "longer",
+            "outlasting",
             "training's levels in episodes of 200 steps, which outlast the monsters",
             alpha=0.0,
             stepped_with={"max_steps_in_episode": 200},
@@ -171,6 +176,13 @@ class MonsterWorld(base.Environment):
             alpha=0.0,
             static={"layout": "blocks"},
             standard=False,
+        ),
+        LARGER_AMOUNTS,
+        *seen_shifts(
+            "training",
+            hidden={"monsters": ("monsters",), "shields": ("shields",)},
+            doubled={"shields": ("shields",)},
+            standard=("flipped", "observation_noise", "hidden_monsters"),
         ),
     )
     # Without inner walls monsters find their way by a closed form.

@@ -41,7 +41,13 @@ from mesagym.levels.push_texts import (
     tiles_of,
     write_puzzle,
 )
-from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    contest_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE
 from mesagym.sprites import Layer
 
@@ -178,6 +184,15 @@ class Sokoban(base.Environment):
             "no_proxy",
             "the base targets of shifted levels, with the proxy targets taken away",
             edit=_without_proxy,
+        ),
+        *seen_shifts(
+            "clean",
+            hidden={
+                "base_targets": ("base_targets",),
+                "proxy_targets": ("proxy_targets",),
+            },
+            doubled={"proxy_targets": ("proxy_targets",)},
+            standard=("flipped", "observation_noise", "hidden_base_targets"),
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {

@@ -22,7 +22,12 @@ from mesagym.levels.classes import level_class
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.places import as_mask, draw, reading_order
 from mesagym.levels.pool import LevelClass, LevelPool, Solution
-from mesagym.levels.shift import Shift, allocation_shifts
+from mesagym.levels.shift import (
+    LARGER_AMOUNTS,
+    Shift,
+    allocation_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, distances
 from mesagym.sprites import Layer
 
@@ -179,6 +184,12 @@ class TreeGrove(base.Environment):
             alpha=0.0,
             static={"layout": "blocks"},
             standard=False,
+        ),
+        LARGER_AMOUNTS,
+        *seen_shifts(
+            "shifted",
+            hidden={"trees": ("trees",)},
+            doubled={"trees": ("trees",)},
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {"trees": Thing("places")}

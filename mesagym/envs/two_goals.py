@@ -23,7 +23,13 @@ from mesagym.levels.first_moves import first_moves, share_first_move
 from mesagym.levels.layouts import get_layout
 from mesagym.levels.pool import LevelClass, LevelPool
 from mesagym.levels.randomness import one_of
-from mesagym.levels.shift import LARGER, Shift, contest_shifts, layout_shifts
+from mesagym.levels.shift import (
+    LARGER,
+    Shift,
+    contest_shifts,
+    layout_shifts,
+    seen_shifts,
+)
 from mesagym.levels.solve import UNREACHABLE, distances, reachable, ways
 from mesagym.sprites import Layer
 
@@ -67,6 +73,11 @@ class Params(base.Params):
 def _distractor_reached(state: State, action: Any, next_state: State) -> jax.Array:
     """Pay 1 on the first arrival at the distractor."""
     return (next_state.reached[2] & ~state.reached[2]).astype(jnp.float32)
+
+
+def _without(tile: str, level: Level, params: Params) -> Level:
+    del params
+    return dataclasses.replace(level, **{tile: jnp.full_like(level.agent, -1)})
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,26 @@ class TwoGoals(MazeContest):
         ),
         *layout_shifts("open", "tree", "blocks"),
         LARGER,
+        Shift(
+            "no_base_tile",
+            "as in training, with the base tile taken away and the proxy tile left",
+            alpha=0.0,
+            edit=partial(_without, "base_tile"),
+        ),
+        Shift(
+            "no_proxy_tile",
+            "as in training, with the proxy tile taken away and the base tile left",
+            alpha=0.0,
+            edit=partial(_without, "proxy_tile"),
+        ),
+        *seen_shifts(
+            "clean",
+            hidden={
+                name: (name,) for name in ("base_tile", "proxy_tile", "distractor")
+            },
+            doubled={"proxy_tile": ("proxy_tile",)},
+            standard=("flipped",),
+        ),
     )
     positional: ClassVar[bool] = True
     movable: ClassVar[dict[str, Thing]] = {

@@ -9,6 +9,7 @@ import numpy as np
 from flax import struct
 
 from mesagym.envs.base import Environment
+from mesagym.envs.lenses import LensArrays, corners, draw_phantom, lens_arrays, look
 from mesagym.evals.shifts import EvaluationPool
 
 LEVELS_AT_ONCE = 1024
@@ -32,16 +33,29 @@ def _run(
     params: Any,
     levels: Any,
     env_params: Any,
+    lens: LensArrays,
     keys: jax.Array,
 ) -> Episodes:
     n = jax.tree.leaves(levels)[0].shape[0]
 
+    def seen(state: Any, phantoms: Any, key: jax.Array) -> jax.Array:
+        # From the state alone: whoever does not read it, as oracles, has it not made.
+        obs = jax.vmap(lambda state: env.observe(key, state, None, env_params))(state)
+        return look(lens, obs, phantoms, corners(env, state, n), not env.pixels, key)
+
     def one(params: Any, key: jax.Array) -> Episodes:
         key, key_reset = jax.random.split(key)
         reset_keys = jax.random.split(key_reset, n)
-        obs, state = jax.vmap(env.reset_to_level, in_axes=(0, 0, None))(
+        _, state = jax.vmap(env.reset_to_level, in_axes=(0, 0, None))(
             reset_keys, levels, env_params
         )
+        phantoms = jax.vmap(
+            lambda key, state: draw_phantom(
+                jax.random.fold_in(key, 1),
+                env.channels(state, env_params),
+                lens.doubled,
+            )
+        )(reset_keys, state)
         done = Episodes(
             first=jnp.full((n, env.num_objectives), -1, jnp.int32),
             returns=jnp.zeros((n, env.num_objectives)),
@@ -51,8 +65,9 @@ def _run(
         running = jnp.ones(n, dtype=bool)
 
         def step(loop: tuple[Any, ...]) -> tuple[Any, ...]:
-            time, key, obs, state, carry, running, episodes = loop
+            time, key, state, carry, running, episodes = loop
             key, key_act, key_step = jax.random.split(key, 3)
+            obs = seen(state, phantoms, jax.random.fold_in(key_act, 1))
             action, carry, _ = policy.act(
                 params,
                 carry,
@@ -61,7 +76,7 @@ def _run(
                 reset=jnp.broadcast_to(time == 0, (n,)),
                 state=state,
             )
-            obs, state, _, terminated, info = jax.vmap(
+            _, state, _, terminated, info = jax.vmap(
                 env.step_env, in_axes=(0, 0, 0, None)
             )(jax.random.split(key_step, n), state, action, env_params)
             truncated = jax.vmap(env.is_truncated, in_axes=(0, None))(state, env_params)
@@ -74,10 +89,10 @@ def _run(
                 terminated=episodes.terminated | (running & terminated),
             )
             running &= ~(terminated | truncated)
-            return time + 1, key, obs, state, carry, running, episodes
+            return time + 1, key, state, carry, running, episodes
 
-        loop = (jnp.int32(0), key, obs, state, policy.init_carry(n), running, done)
-        return jax.lax.while_loop(lambda loop: loop[5].any(), step, loop)[-1]
+        loop = (jnp.int32(0), key, state, policy.init_carry(n), running, done)
+        return jax.lax.while_loop(lambda loop: loop[4].any(), step, loop)[-1]
 
     return jax.lax.map(lambda each: one(*each), (params, keys))
 
@@ -88,7 +103,8 @@ def run_episodes(
     """Run one episode a level for each of several sets of weights.
 
     Args:
-        pool: the levels.
+        pool: the levels. Its shift's lens is looked through by policies that read
+            observations; those that read the state see what is.
         policy: anything that keeps the policy protocol, hashable.
         params: weights with a leading axis S; ``()`` for policies without any.
         seeds: S numbers that tell the weights apart; each has random actions of
@@ -99,6 +115,7 @@ def run_episodes(
         Numpy leaves [S, n].
     """
     base = jax.random.fold_in(jax.random.key(seed), 1)
+    lens = lens_arrays(pool.env, pool.shift.lens, f"shifts: '{pool.shift.name}'")
     parts = []
     for begin in range(0, pool.size, LEVELS_AT_ONCE):
         chunk = slice(begin, begin + LEVELS_AT_ONCE)
@@ -106,6 +123,6 @@ def run_episodes(
         keys = jnp.stack(
             [jax.random.fold_in(jax.random.fold_in(base, s), begin) for s in seeds]
         )
-        episodes = _run(pool.env, policy, params, levels, pool.env_params, keys)
+        episodes = _run(pool.env, policy, params, levels, pool.env_params, lens, keys)
         parts.append(jax.tree.map(np.asarray, episodes))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)

@@ -2,8 +2,9 @@
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesagym.envs.base import LARGEST, Environment
+from mesagym.envs.lenses import lens_arrays
 from mesagym.envs.level_files import SUFFIX, read_levels
 from mesagym.errors import UserError, nearest
 from mesagym.levels.pool import AGREEING, LevelClass, Solution
-from mesagym.levels.shift import Shift
+from mesagym.levels.shift import Shift, Times
 
 EVALUATION_STREAM = 20210528
 """Seed of the random stream that evaluation levels come from. Training draws from
@@ -64,14 +66,18 @@ def shifts_of(env: Environment) -> dict[str, Shift]:
 def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
     """Return shifts by name, suites spelled out, each once and in order.
 
+    Suites leave out what hides or doubles channels where pictures are observed.
+
     Raises:
-        UserError: no shift or suite has that name, or none was asked for.
+        UserError: no shift or suite has that name, or none was asked for, or one by
+            name that needs channels where pictures are observed.
     """
     known = shifts_of(env)
+    shown = [name for name, shift in known.items() if _shows(env, shift)]
     members = {
         "quick": list(known)[:2],
-        "standard": [name for name, shift in known.items() if shift.standard],
-        "all": list(known),
+        "standard": [name for name in shown if known[name].standard],
+        "all": shown,
     }
     chosen: dict[str, Shift] = {}
     for name in [names] if isinstance(names, str) else names:
@@ -81,10 +87,16 @@ def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
         if name not in known and name not in members:
             allowed = [*members, *known]
             raise UserError(f"shifts: unknown shift '{name}'." + nearest(name, allowed))
+        if name in known:
+            lens_arrays(env, known[name].lens, f"shifts: '{name}'")
         chosen.update({each: known[each] for each in members.get(name, [name])})
     if not chosen:
         raise UserError("shifts: none given; use shifts=standard or a list of names")
     return list(chosen.values())
+
+
+def _shows(env: Environment, shift: Shift) -> bool:
+    return not (env.pixels and shift.lens.names_channels)
 
 
 def _is_path(name: str) -> bool:
@@ -129,29 +141,27 @@ def build_pool(
         seed: another value draws other levels.
 
     Raises:
-        UserError: n below 1, or a filter that keeps no level.
+        UserError: n below 1, a filter that keeps no level, or a lens that needs
+            channels where pictures are observed.
     """
     if n < 1:
         raise UserError(f"levels: {n} is below 1; an evaluation needs levels")
+    lens_arrays(env, shift.lens, f"shifts: '{shift.name}'")
     if shift.folder is not None:
         levels = read_levels(env, shift.folder)[0]
-        classes = jax.jit(jax.vmap(env.classify))(levels)
+        classes = _classify(env, levels)
         return _solved(env, env_params, shift, levels, classes)
     drawn_in = shifted_environment(env, shift)
     stepped_in = env if shift.static.keys() <= env.levels_alone else drawn_in
     key = jax.random.fold_in(jax.random.key(EVALUATION_STREAM), seed)
-    key = jax.random.fold_in(key, zlib.crc32(shift.name.encode()))
+    name = shift.drawn_as or shift.name
+    key = jax.random.fold_in(key, zlib.crc32(name.encode()))
     drawn_with = _changed(env_params, shift.drawn_with)
     stepped_with = _changed(env_params, shift.stepped_with)
 
-    @jax.jit
     def draw(key: jax.Array) -> tuple[Any, LevelClass]:
-        levels = drawn_in.sample_levels(
-            key, max(n, 64), drawn_with, shift.alpha, shift.solvable
-        )
-        if shift.edit is not None:
-            levels = jax.vmap(shift.edit, in_axes=(0, None))(levels, env_params)
-        return levels, jax.vmap(drawn_in.classify)(levels)
+        how = (drawn_in, max(n, 64), shift.solvable, shift.edit)
+        return _draw(*how, key, drawn_with, jnp.float32(shift.alpha), env_params)
 
     drawn_in.check_levels(drawn_with, shift.alpha)
     parts: list[tuple[Any, LevelClass]] = []
@@ -182,19 +192,50 @@ def build_pool(
 def _solved(
     env: Environment, env_params: Any, shift: Shift, levels: Any, classes: LevelClass
 ) -> EvaluationPool:
-    solve = jax.jit(jax.vmap(env.solve, in_axes=(0, None)))
-    found = (levels, classes, solve(levels, env_params))
+    found = (levels, classes, _solve(env, levels, env_params))
     return EvaluationPool(shift, env, env_params, *jax.tree.map(np.asarray, found))
+
+
+# Compiled once for all shifts that differ in numbers alone.
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _draw(
+    env: Environment,
+    n: int,
+    solvable: bool,
+    edit: Callable[[Any, Any], Any] | None,
+    key: jax.Array,
+    drawn_with: Any,
+    alpha: jax.Array,
+    env_params: Any,
+) -> tuple[Any, LevelClass]:
+    levels = env.sample_levels(key, n, drawn_with, alpha, solvable)
+    if edit is not None:
+        levels = jax.vmap(edit, in_axes=(0, None))(levels, env_params)
+    return levels, jax.vmap(env.classify)(levels)
+
+
+@partial(jax.jit, static_argnums=0)
+def _classify(env: Environment, levels: Any) -> LevelClass:
+    return jax.vmap(env.classify)(levels)
+
+
+@partial(jax.jit, static_argnums=0)
+def _solve(env: Environment, levels: Any, env_params: Any) -> Solution:
+    return jax.vmap(env.solve, in_axes=(0, None))(levels, env_params)
 
 
 def _changed(env_params: Any, settings: dict[str, Any]) -> Any:
     """Return parameters with other settings, kept as arrays of the same types."""
-    return env_params.replace(
-        **{
-            name: jnp.asarray(value, getattr(env_params, name).dtype)
-            for name, value in settings.items()
-        }
-    )
+
+    def changed(name: str) -> jax.Array:
+        now, value = getattr(env_params, name), settings[name]
+        if isinstance(value, Times):
+            value = now * value.factor
+        return jnp.asarray(value, now.dtype)
+
+    return env_params.replace(**{name: changed(name) for name in settings})
 
 
 def _kept(classes: LevelClass, keep: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from scipy import stats
 import mesagym
 import mesagym.envs
 from mesagym.envs.edits import KINDS, edit_levels
+from mesagym.envs.lenses import lens_arrays
 from mesagym.errors import UserError
 from mesagym.levels import AGREEING, DISTINGUISHING, LABEL_NAMES, make_pool
 from mesagym.registry import config_name, from_config_name
@@ -706,6 +707,18 @@ def test_an_edited_level_is_read_back_from_its_text(env: Any, edited: Any):
 
 
 # ------------------------------------------------------------------------------ shifts
+
+
+def test_the_standard_suite_is_a_table_of_ten_at_most(env: Any):
+    assert len([shift for shift in env.shifts if shift.standard]) <= 10
+
+
+def test_every_environment_has_the_shifts_of_seeing_and_of_time(env: Any):
+    names = [shift.name for shift in env.shifts]
+    assert {"flipped", "observation_noise", "longer", "larger"} <= {*names}
+    assert len(names) == len({*names})
+    for shift in env.shifts:
+        lens_arrays(env, shift.lens, shift.name)
 
 
 def test_the_first_two_shifts_are_those_of_the_kind(env: Any):

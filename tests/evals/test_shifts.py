@@ -49,6 +49,23 @@ def test_an_unknown_shift_is_named_with_the_nearest() -> None:
         choose_shifts(env, ["cleen"])
 
 
+def test_a_suite_and_a_shift_are_chosen_together() -> None:
+    env, _ = made()
+    names = [each.name for each in choose_shifts(env, ["quick", "flipped"])]
+    assert names == ["agreeing", "clean", "flipped"]
+
+
+def test_pictures_have_no_channel_to_hide_and_suites_leave_such_shifts_out() -> None:
+    env, _ = made(pixels=3)
+    every = {each.name for each in choose_shifts(env, "all")}
+    assert set(shifts_of(env)) - every == {"hidden_cheese", "doubled_cheese"}
+    shift = shifts_of(env)["hidden_cheese"]
+    with pytest.raises(UserError, match="'hidden_cheese' needs channels"):
+        choose_shifts(env, ["clean", "hidden_cheese"])
+    with pytest.raises(UserError, match="'hidden_cheese' needs channels"):
+        build_pool(env, env.params_with(**SETTINGS), shift, 4)
+
+
 def test_no_shift_at_all_is_refused() -> None:
     env, _ = made()
     with pytest.raises(UserError, match="none given"):
