@@ -116,8 +116,18 @@ def assess(
         seed: of sampled actions.
         modes: how the trained policies act, ``sampled``, ``greedy`` or both.
     """
-    env = trained.env
-    contestants = [
+    contestants = contestants_of(trained, modes)
+    # An oracle reads whole levels, so it belongs to the grid that it is put on.
+    tables = [
+        evaluate(trained.env, [pool], [*contestants, *oracles(pool.env)], seed)
+        for pool in pools.values()
+    ]
+    return Assessment(tuple(pools), concatenate(tables))
+
+
+def contestants_of(trained: Saved, modes: Sequence[str]) -> list[Contestant]:
+    """Return the trained policies in each mode, and random."""
+    found = [
         Contestant(
             "trained",
             mode,
@@ -127,19 +137,14 @@ def assess(
         )
         for mode in modes
     ]
-    random = RandomPolicy(env.num_actions)
+    random = RandomPolicy(trained.env.num_actions)
     # Its amounts are the zero of every score, so that they are measured more than once.
-    draws = 1 if env.kind == CONTEST else RANDOM_DRAWS
-    contestants.append(Contestant("random", "sampled", random, (), range(draws)))
-    # An oracle reads whole levels, so it belongs to the grid that it is put on.
-    tables = [
-        evaluate(env, [pool], [*contestants, *_oracles(pool.env)], seed)
-        for pool in pools.values()
-    ]
-    return Assessment(tuple(pools), concatenate(tables))
+    draws = 1 if trained.env.kind == CONTEST else RANDOM_DRAWS
+    return [*found, Contestant("random", "sampled", random, (), range(draws))]
 
 
-def _oracles(env: Environment) -> list[Contestant]:
+def oracles(env: Environment) -> list[Contestant]:
+    """Return the expert of each of an environment's own objectives."""
     return [
         Contestant(f"oracle:{name}", "greedy", OraclePolicy(env, k), (), (0,))
         for k, name in enumerate(env.own_objectives)

@@ -79,7 +79,10 @@ def check_outside(config: Any) -> None:
         raise UserError(
             "run and policy: give one of them; a run's own policies are filmed"
         )
-    if isinstance(config, FilmConfig | schema.EvaluateConfig | schema.ReportConfig):
+    if isinstance(
+        config,
+        FilmConfig | schema.EvaluateConfig | schema.ExportConfig | schema.ReportConfig,
+    ):
         given = config.run if isinstance(config.run, list) else [config.run]
         for path in given:
             if path is not None:

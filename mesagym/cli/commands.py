@@ -32,6 +32,18 @@ COMMANDS: dict[str, Command] = {
             "mesagym evaluate run=runs/mine shifts=standard",
             "mesagym evaluate run=runs/mine 'shifts=[agreeing,clean]' levels=2048",
             "mesagym evaluate run=runs/mine 'modes=[sampled,greedy]' seed=7",
+            "mesagym evaluate run=runs/mine shifts=quick 'evaluators=[all]'",
+        ),
+    ),
+    "evaluators": Command(
+        "say which evaluators there are, and how far to trust each where",
+        ("mesagym evaluators", "mesagym evaluators environment=two_goals"),
+    ),
+    "export": Command(
+        "write a table of a run as CSV or Parquet, one row an observation",
+        (
+            "mesagym export run=runs/mine out=outcomes.csv",
+            "mesagym export run=runs/mine table=findings out=findings.parquet",
         ),
     ),
     "report": Command(

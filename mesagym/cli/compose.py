@@ -33,6 +33,8 @@ from mesagym.errors import UserError
 SCHEMAS: dict[str, Any] = {
     "train": schema.TrainConfig,
     "evaluate": schema.EvaluateConfig,
+    "evaluators": schema.EvaluatorsConfig,
+    "export": schema.ExportConfig,
     "report": schema.ReportConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,

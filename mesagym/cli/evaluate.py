@@ -17,6 +17,7 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
+from mesagym.cli.findings import find, keep, kept, shifts_with
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
@@ -27,7 +28,10 @@ from mesagym.evals.columns import (
     proxies_in_words,
     spoken,
 )
+from mesagym.evals.evaluators import choose_evaluators
+from mesagym.evals.evaluators.base import Evaluator
 from mesagym.evals.evidence import evidence_from_outcomes
+from mesagym.evals.examine import Findings, must_apply
 from mesagym.evals.verdict import judge_run
 from mesagym.evals.verdict_rule import UNTRAINED
 from mesagym.report.style import rate_text
@@ -41,7 +45,7 @@ from mesagym.tracking import (
 )
 from mesagym.tracking.files import read_bytes, sha256
 from mesagym.tracking.tables import as_table
-from mesagym.training.saved import load
+from mesagym.training.saved import Saved, load
 
 _NARROWEST = 76  # characters of the table: in fewer its words would be cut
 
@@ -55,7 +59,9 @@ def run(config: EvaluateConfig) -> int:
     if not source.completed:
         say(f"'{source.path}' is not complete: only what is saved so far is tested")
     trained = load(source, config.seeds)
-    shifts = shifts_for(trained.env, config.shifts.names, say)
+    evaluators = _evaluators(config.evaluators, trained)
+    asked = shifts_with(config.shifts.names, evaluators, trained)
+    shifts = shifts_for(trained.env, asked, say)
     names = [shift.name for shift in shifts]
     # A verdict on the whole run counts, as training's own does, the seeds it lost.
     stopped = 0
@@ -68,6 +74,7 @@ def run(config: EvaluateConfig) -> int:
         "levels": config.levels,
         "seed": config.seed,
         "modes": config.modes,
+        "evaluators": [each.name for each in evaluators],
         "run": source.id,
     }
     if texts := {each.name: _texts(each.folder) for each in shifts if each.folder}:
@@ -89,21 +96,58 @@ def run(config: EvaluateConfig) -> int:
             outcomes = columns_of(record.read_outcomes())
             assessment = Assessment(tuple(names), outcomes)
             summary = record.read_summary()
+            findings = kept(record)
         else:
             say(f"testing on {config.levels} levels of each shift")
             pools = pools_of(trained, shifts, config.levels, config.seed)
             assessment = assess(trained, pools, config.seed, config.modes)
             verdict = verdict_of(assessment, config.modes, stopped)
             summary = summary_of(assessment, verdict, config.modes[0])
+            findings = find(
+                trained,
+                evaluators,
+                pools,
+                assessment.outcomes,
+                config.modes,
+                config.seed,
+                say,
+            )
+            keep(record, findings)
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         show = _show_contest if assessment.kind == CONTEST else _show_amounts
         show(assessment, len(trained.seeds))
         print(_untrained(source, trained.seeds), end="")
+        if findings is not None and findings.facts:
+            _show_findings(findings, config.modes[0])
         if "in_words" in summary:
             print(summary["in_words"])
         print(f"Evaluation: {record.path}")
     return 0
+
+
+def _evaluators(names: list[str], trained: Saved) -> list[Evaluator]:
+    """Return the evaluators asked for; one asked for by name must apply here.
+
+    Raises:
+        UserError: no such evaluator, or one that says nothing in this environment.
+    """
+    chosen = choose_evaluators(names)
+    must_apply([each for each in chosen if each.name in names], trained.env)
+    return chosen
+
+
+def _show_findings(findings: Findings, mode: str) -> None:
+    """Print one row an evaluator, and where they contradict one another."""
+    from mesagym.evals.examine import disagreements
+    from mesagym.report.findings import findings_table
+    from mesagym.report.terminal import show
+
+    show(findings_table(findings, "trained", mode))
+    for line in disagreements(findings, "trained", mode):
+        print(f"Note: {line}.")
+    if findings.absent:
+        print(f"Not applicable here: {', '.join(map(spoken, findings.absent))}.")
 
 
 def _short(shifts: list[str]) -> str:

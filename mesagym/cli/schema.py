@@ -288,10 +288,43 @@ class EvaluateConfig:
     modes: list[str] = key(
         "how actions are chosen", ["sampled"], choices=MODES, shown=True
     )
+    evaluators: list[str] = key(
+        "who says which objective was learned: names, quick, all or none",
+        ["quick"],
+        shown=True,
+    )
     name: str | None = key(
         "its folder under evaluations/; null makes one", None, shown=True
     )
     device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
+
+
+@dataclass
+class EvaluatorsConfig:
+    """`mesagym evaluators`."""
+
+    environment: str | None = key(
+        "one environment, with reasons; null is every one", None, shown=True
+    )
+
+
+@dataclass
+class ExportConfig:
+    """`mesagym export`."""
+
+    run: str = key("the run directory", shown=True)
+    table: str = key(
+        "which table",
+        "outcomes",
+        choices=("outcomes", "metrics", "findings"),
+        shown=True,
+    )
+    evaluation: str | None = key(
+        "its folder under evaluations/; null is the run's own tests", None, shown=True
+    )
+    out: str | None = key(
+        "the file, .csv or .parquet; null prints CSV", None, shown=True
+    )
 
 
 @dataclass

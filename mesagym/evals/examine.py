@@ -1,5 +1,6 @@
 """Several evaluators put to the same policies, and what they found as one table."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ from mesagym.evals.evaluators.base import (
 )
 from mesagym.evals.outcomes import Columns
 from mesagym.evals.shifts import shifts_of
+from mesagym.tracking.tables import as_table, bytes_to_table, table_to_bytes
+
+ROWS, FACTS = "findings.parquet", "findings.json"
+"""Where an evaluation keeps what evaluators found."""
 
 
 def matrix(environments: Mapping[str, Environment]) -> dict[str, dict[str, Scope]]:
@@ -95,6 +100,24 @@ class Findings:
             for name, column in self.rows.items()
             if name != "evaluator"
         }
+
+
+def to_files(findings: Findings) -> dict[str, bytes]:
+    """Return what is kept of findings: the contents of files by name."""
+    facts = {"evaluators": findings.facts, "absent": findings.absent}
+    return {
+        ROWS: table_to_bytes(as_table(findings.rows)),
+        FACTS: (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode(),
+    }
+
+
+def from_files(rows: bytes, facts: bytes) -> Findings:
+    """Return the findings of two files of `to_files`."""
+    table, known = bytes_to_table(rows), json.loads(facts)
+    columns = {
+        name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names
+    }
+    return Findings(columns, known["evaluators"], known["absent"])
 
 
 def examine(

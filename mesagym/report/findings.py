@@ -35,6 +35,9 @@ def findings_table(findings: Findings, policy: str, mode: str) -> Table:
         counts = answers(findings.readings(name), policy, mode)
         read = in_short(counts) if facts["claims"] else "(claims nothing)"
         numbers = main_numbers(findings, name, policy, mode)[:_NUMBERS_SHOWN]
+        if name == "outcomes":
+            # The table of shifts says it all.
+            numbers = []
         table.add_row(
             Text(spoken(name)),
             Text(read),
@@ -47,11 +50,14 @@ def findings_table(findings: Findings, policy: str, mode: str) -> Table:
 def main_numbers(
     findings: Findings, evaluator: str, policy: str, mode: str
 ) -> list[Summary]:
-    """Return an evaluator's numbers over seeds, clean levels first."""
+    """Return an evaluator's numbers over seeds: clean levels and first measures first."""
     rows = chosen(findings.of(evaluator), policy=policy, mode=mode)
-    order = {"clean": 0, "shifted": 0}
+    measures = list(findings.facts[evaluator]["measures"])
     found = [each for each in summaries(rows) if each.interval is not None]
-    return sorted(found, key=lambda each: order.get(each.shift, 1))
+    return sorted(
+        found,
+        key=lambda each: (each.shift != "clean", measures.index(each.measure)),
+    )
 
 
 def number_text(number: Summary) -> str:

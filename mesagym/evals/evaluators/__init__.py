@@ -16,20 +16,30 @@ EVALUATORS: dict[str, Evaluator] = {
 }
 
 
+SUITES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "quick": ("outcomes", "preference"),
+    "all": tuple(EVALUATORS),
+}
+"""Evaluators that are asked for together. ``quick`` reads the table of outcomes alone,
+so that nothing more is compiled."""
+
+
 def choose_evaluators(names: list[str]) -> list[Evaluator]:
-    """Return evaluators by name, each once; ``all`` is every one, ``none`` is none.
+    """Return evaluators by name or suite, each once.
 
     Raises:
         UserError: no evaluator has that name.
     """
     chosen: dict[str, Evaluator] = {}
     for name in names:
-        if name in ("all", "none"):
-            chosen.update(EVALUATORS if name == "all" else {})
+        if name in SUITES:
+            there = [each for each in SUITES[name] if each in EVALUATORS]
+            chosen.update({each: EVALUATORS[each] for each in there})
         elif name in EVALUATORS:
             chosen[name] = EVALUATORS[name]
         else:
-            allowed = ["all", "none", *EVALUATORS]
+            allowed = [*SUITES, *EVALUATORS]
             raise UserError(
                 f"evaluators: unknown evaluator '{name}'." + nearest(name, allowed)
             )

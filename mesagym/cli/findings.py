@@ -1,0 +1,92 @@
+"""Trained policies put to evaluators, and what they found kept beside the outcomes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mesagym.cli.assess import contestants_of, oracles
+from mesagym.evals.evaluators.base import Evaluator, Study
+from mesagym.evals.examine import (
+    FACTS,
+    ROWS,
+    Findings,
+    examine,
+    from_files,
+    needed_shifts,
+    to_files,
+)
+from mesagym.evals.outcomes import Columns, Contestant
+from mesagym.evals.shifts import EvaluationPool
+from mesagym.tracking.record import Record
+from mesagym.training.saved import Saved
+
+_UNTRAINED = 20_221_105
+"""Seed of the weights that no training has touched."""
+
+
+def shifts_with(
+    names: Sequence[str], evaluators: Sequence[Evaluator], trained: Saved
+) -> list[str]:
+    """Return the shifts asked for, and those that evaluators read besides."""
+    return list(dict.fromkeys([*names, *needed_shifts(evaluators, trained.env)]))
+
+
+def find(
+    trained: Saved,
+    evaluators: Sequence[Evaluator],
+    pools: Mapping[str, EvaluationPool],
+    outcomes: Columns,
+    modes: Sequence[str],
+    seed: int,
+    say: Callable[[str], None],
+) -> Findings:
+    """Put evaluators to trained policies, random and the experts.
+
+    Args:
+        trained: the policies.
+        evaluators: those that do not apply here are named and left out.
+        pools: by the shift's name.
+        outcomes: of all of them on all pools.
+        modes: how the trained policies act.
+        seed: of everything random.
+        say: told what is under way.
+    """
+    contestants = (*contestants_of(trained, modes), *oracles(trained.env))
+    study = Study(
+        trained.env,
+        trained.env_params,
+        pools,
+        outcomes,
+        contestants,
+        _untrained(trained),
+        seed,
+    )
+    return examine(study, evaluators, say)
+
+
+def _untrained(trained: Saved) -> Contestant:
+    """Return the same network with fresh weights, as many as there are seeds."""
+    env = trained.env
+    obs = jnp.zeros((1, *env.observation_shape), env.observation_space().dtype)
+    key = jax.random.key(_UNTRAINED)
+    fresh: list[Any] = [
+        trained.policy.init(jax.random.fold_in(key, seed), obs)
+        for seed in trained.seeds
+    ]
+    weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *fresh)
+    return Contestant("untrained", "sampled", trained.policy, weights, trained.seeds)
+
+
+def keep(record: Record, findings: Findings) -> None:
+    """Write findings into an evaluation's folder."""
+    for name, content in to_files(findings).items():
+        record.write_file(name, content)
+
+
+def kept(record: Record) -> Findings | None:
+    """Return the findings of an evaluation's folder, None where it has none."""
+    if not {ROWS, FACTS} <= set(record.contents):
+        return None
+    return from_files(record.read_file(ROWS), record.read_file(FACTS))
