@@ -1,5 +1,6 @@
 """Two thousand levels of every environment in every layout: what each promises."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,7 @@ def cases() -> list[Any]:
 
 
 @pytest.fixture(scope="module", params=cases())
-def drawn(request: pytest.FixtureRequest) -> tuple[Any, Any, Any]:
+def drawn(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
     """An environment, its parameters and levels, half of them shifted."""
     name, layout = request.param
     settings = small_settings(name) | {"size": SIZES.get(name, 9)}
@@ -52,7 +53,9 @@ def drawn(request: pytest.FixtureRequest) -> tuple[Any, Any, Any]:
     params = env.params_with(max_steps_in_episode=LIMIT)
     levels, accepted = env.sample_and_judge(jax.random.key(0), N, params, 0.5)
     assert accepted.all()
-    return env, params, levels
+    yield env, params, levels
+    # Programs of 140 cases together would map more memory than a process may.
+    jax.clear_caches()
 
 
 def test_every_level_keeps_the_rules(drawn: tuple[Any, Any, Any]) -> None:
