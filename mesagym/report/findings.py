@@ -50,7 +50,7 @@ def findings_table(findings: Findings, policy: str, mode: str) -> Table:
 def main_numbers(
     findings: Findings, evaluator: str, policy: str, mode: str
 ) -> list[Summary]:
-    """Return an evaluator's numbers over seeds: clean levels and first measures first."""
+    """Return numbers over seeds: clean levels first, then in the measures' order."""
     rows = chosen(findings.of(evaluator), policy=policy, mode=mode)
     measures = list(findings.facts[evaluator]["measures"])
     found = [each for each in summaries(rows) if each.interval is not None]
