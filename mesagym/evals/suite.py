@@ -9,9 +9,9 @@ give smaller p values to another question: whether seeds are as random in everyt
 their spread included.
 
 Random's number is itself measured, in as many episodes as there are, and its error is
-the same for every seed, so that flipping signs does not see it. The p value is thus the
-largest over an interval that misses random's true number with a chance of `MISSED`, plus
-`MISSED` (Berger and Boos 1994).
+the same for every seed, so that flipping signs does not see it. So the p value is the
+largest over an interval that misses random's true number with a chance of `MISSED`,
+plus `MISSED` (Berger and Boos 1994).
 """
 
 import math

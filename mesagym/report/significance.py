@@ -59,7 +59,7 @@ def suite_note(tests: Sequence[ShiftTest]) -> str:
     note = (
         f"{what}, means over seeds. p: are new seeds of training different from random "
         "on these levels, by flipping the signs of the seeds' differences; adjusted: "
-        f"for {len(made)} shifts (Benjamini and Hochberg), * at most {LEVEL:g}; "
+        f"for {len(made)} shifts (Benjamini and Hochberg), * at most {p_text(LEVEL)}; "
         "needed: seeds that show a difference of this size 80% of the time, roughly."
     )
     few = [test for test in made if test.smallest > LEVEL]
