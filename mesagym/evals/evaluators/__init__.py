@@ -5,7 +5,11 @@ from importlib import import_module
 from mesagym.errors import UserError, nearest
 from mesagym.evals.evaluators.base import Evaluator
 
-_MODULES: tuple[str, ...] = ("outcomes",)
+_MODULES: tuple[str, ...] = (
+    "outcomes",
+    "displacement",
+    "preference",
+)
 """Modules of this folder, each with an ``EVALUATOR``."""
 
 EVALUATORS: dict[str, Evaluator] = {
