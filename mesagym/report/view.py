@@ -19,6 +19,7 @@ from mesagym.evals.columns import (
     spoken,
 )
 from mesagym.evals.evidence import evidence_from_outcomes
+from mesagym.evals.examine import FACTS, ROWS, Findings, from_files
 from mesagym.evals.verdict import RunVerdict, judge_run
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
 from mesagym.report.maps import LevelMap, maps_from_bytes
@@ -57,6 +58,8 @@ class RunView:
     """GIF files by name, with their caption as comment (:func:`films.film`)."""
     stopped: int = 0
     """Seeds that training ended early and that were not evaluated."""
+    findings: Findings | None = None
+    """What evaluators found, of the newest evaluation that asked any."""
 
     @property
     def kind(self) -> str:
@@ -188,7 +191,19 @@ def load_run(
         maps=maps,
         films=films,
         stopped=stopped,
+        findings=_newest_findings(run),
     )
+
+
+def _newest_findings(run: RunDirectory) -> Findings | None:
+    """Return what evaluators found in the newest evaluation that asked any."""
+    records = [run.read_evaluation(name) for name in run.evaluations()]
+    asked = [each for each in records if {ROWS, FACTS} <= set(each.contents)]
+    if not asked:
+        return None
+    newest = max(asked, key=lambda each: (each.manifest["created"], each.path.name))
+    found = from_files(newest.read_file(ROWS), newest.read_file(FACTS))
+    return found if found.facts else None
 
 
 def _is_film(name: str) -> bool:
