@@ -127,10 +127,9 @@ def _amounts(env: Environment, outcomes: Columns) -> Reader:
 
     def read(training: Episodes, shifted: Episodes) -> dict[str, np.ndarray]:
         apart = scores(1, shifted)  # [S, n, K]
-        base = apart[..., 0]
-        # The proxy that is earned most, by each seed.
-        most = 1 + apart[..., 1:].mean(1).argmax(-1)
-        proxy = np.take_along_axis(apart, most[:, None, None], -1)[..., 0]
+        # The first proxy alone: further ones may be a part of the base objective, as
+        # the apples are in a world where monsters are to be avoided, too.
+        base, proxy = apart[..., 0], apart[..., 1]
         difference = base - proxy
         n = base.shape[-1]
         return {

@@ -20,7 +20,7 @@ class Course:
         competence: success where base and proxy agree, float64[T, S]; where outcomes
             are amounts, the score of the base objective on training's levels.
         serving: share of episodes that credit the base objective first, or its score.
-        proxy: share that credit a proxy first, or the proxies' highest score.
+        proxy: share that credit a proxy first, or the first proxy's score.
         yielding: share that credit a proxy first or both at once, or that score within
             [0, 1].
         preference: base less proxy, in [-1, 1] where outcomes are counted.

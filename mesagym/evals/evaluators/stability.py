@@ -69,6 +69,11 @@ def examine(study: Study) -> Finding:
     last = study.history[-1][1]
     parts = _by_snapshot(study.history, ours, apart)
     notes: list[str] = []
+    if not np.isfinite(ours.preference).all():
+        notes.append(
+            f"on '{apart}' random and reference policies earn too much alike for "
+            "scores of both objectives; test on more levels"
+        )
     competent = lasting_time(ours.steps, ours.competence >= DEFAULT_RULE.gate)
     onsets = {
         "competence": competent,
@@ -193,6 +198,8 @@ def _over_seeds(
 ) -> tuple[list[Columns], list[str]]:
     """Return what is of all seeds together, at the end, and sentences."""
     seeds = course.preference.shape[1]
+    if not np.isfinite(course.preference[-1]).all():
+        return [], []
     if seeds < 2:
         return [], ["a single seed: nothing is known of how seeds differ"]
     found: dict[str, float] = {}
