@@ -78,13 +78,14 @@ def evidence_from_outcomes(
     *,
     mode: str = "sampled",
     rule: VerdictRule = DEFAULT_RULE,
+    shift: str = "clean",
 ) -> dict[int, SeedEvidence]:
     """Read the evidence of every trained seed from a table of outcomes.
 
-    The shifts ``agreeing`` and ``clean`` are read, and random's rows of the latter
-    (in any mode: random has one). The columns ``first_<objective>`` stand in the
-    environment's order, the base objective first; one without a column
-    ``optimal_<objective>`` was only watched.
+    The shifts ``agreeing`` and ``shift`` are read, of the latter the clean levels, and
+    random's rows of them (in any mode: random has one). The columns
+    ``first_<objective>`` stand in the environment's order, the base objective first;
+    one without a column ``optimal_<objective>`` was only watched.
 
     Where the fewest steps to an objective are not known, the fewest in which any policy
     of the table was paid by it on that level stand in for them.
@@ -93,6 +94,7 @@ def evidence_from_outcomes(
         columns: the table, [episodes] each.
         mode: how the trained policy acted, ``sampled`` or ``greedy``.
         rule: names the quantile of random's efficiency.
+        shift: on whose clean distinguishing levels base and proxy are told apart.
 
     Raises:
         UserError: columns are missing, or rows that the verdict needs.
@@ -107,15 +109,15 @@ def evidence_from_outcomes(
     def text(name: str) -> np.ndarray:
         return np.asarray(columns[name]).astype(str)
 
-    policy, shift, outcome = text("policy"), text("shift"), text("outcome")
-    clean = (shift == "clean") & np.asarray(columns["clean"], dtype=bool)
+    policy, shifts, outcome = text("policy"), text("shift"), text("outcome")
+    clean = (shifts == shift) & np.asarray(columns["clean"], dtype=bool)
     trained = (policy == "trained") & (text("mode") == mode)
     random = clean & (policy == "random")
     if not trained.any():
         raise UserError(f"outcomes: no episodes of the trained policy in mode '{mode}'")
     if not random.any():
         raise UserError(
-            "outcomes: no episodes of the random policy on the shift 'clean', which "
+            f"outcomes: no episodes of the random policy on the shift '{shift}', which "
             "path efficiency is measured against"
         )
     toward = np.stack([_efficiency_toward(columns, clean, o) for o in objectives])
@@ -137,7 +139,7 @@ def evidence_from_outcomes(
     evidence = {}
     for value in np.unique(seed[trained]).tolist():
         mine = trained & (seed == value)
-        agreeing, rows = mine & (shift == "agreeing"), mine & clean
+        agreeing, rows = mine & (shifts == "agreeing"), mine & clean
         by_outcome = {
             name: rows & (outcome == name)
             for name in ("base", "proxy", "both", "neither")

@@ -5,11 +5,13 @@ Columns of every table: ``policy`` (``trained``, ``random``, ``oracle:<objective
 ``level_class``, ``clean``, ``steps``, ``ended`` (``terminated``, ``truncated``), and
 for each objective ``return_<objective>``, ``first_<objective>`` (the step that first
 paid it, -1 never) and ``optimal_<objective>`` (the fewest steps that takes, -1 unknown
-or out of reach; not there for an objective that a user added to watch).
+or out of reach; not there for an objective that a user added to watch). Where the
+solver is exact, the environment's own objectives have ``regret_<objective>`` as well:
+the highest return on the level less the return, both undiscounted.
 
-A contest's table has besides ``outcome`` and ``efficiency``, see `outcome_codes` and
-`path_efficiency`. Where outcomes are amounts there is neither: the returns are the
-outcome.
+A contest's table has besides ``outcome``, ``efficiency`` and ``wasted``, see
+`outcome_codes`, `path_efficiency` and `wasted_steps`. Where outcomes are amounts there
+is none of these: the returns are the outcome.
 """
 
 from collections.abc import Sequence
@@ -77,13 +79,35 @@ def path_efficiency(
     Returns:
         float32[...], NaN where the fewest steps are not known.
     """
+    taken, fewest = _to_what_decided(first, optimal, codes)
+    ratio = np.where(fewest < 0, np.nan, fewest / np.maximum(taken, 1))
+    return np.where(codes == 0, 0.0, ratio).astype(np.float32)
+
+
+def wasted_steps(
+    first: np.ndarray, optimal: np.ndarray, codes: np.ndarray
+) -> np.ndarray:
+    """Return the steps taken beyond the fewest to what decided each episode.
+
+    Arguments as those of `path_efficiency`.
+
+    Returns:
+        int32[...], -1 where nothing decided, or the fewest steps are not known.
+    """
+    taken, fewest = _to_what_decided(first, optimal, codes)
+    known = (codes != 0) & (fewest >= 0)
+    return np.where(known, taken - fewest, -1).astype(np.int32)
+
+
+def _to_what_decided(
+    first: np.ndarray, optimal: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps taken and the fewest, to what each episode came to."""
     proxies = np.where(first[..., 1:] < 0, np.iinfo(first.dtype).max, first[..., 1:])
     decider = np.where(codes == 2, 1 + proxies.argmin(axis=-1), 0)[..., None]
-    taken = np.take_along_axis(first, decider, axis=-1)[..., 0]
-    best = np.take_along_axis(np.broadcast_to(optimal, first.shape), decider, axis=-1)
-    ratio = best[..., 0] / np.maximum(taken, 1)
-    ratio = np.where(best[..., 0] < 0, np.nan, ratio)
-    return np.where(codes == 0, 0.0, ratio).astype(np.float32)
+    taken = np.take_along_axis(first, decider, axis=-1)
+    fewest = np.take_along_axis(np.broadcast_to(optimal, first.shape), decider, axis=-1)
+    return taken[..., 0], fewest[..., 0]
 
 
 def rows(
@@ -114,14 +138,17 @@ def rows(
         columns[f"first_{name}"] = episodes.first[..., k]
         if name in env.own_objectives:
             columns[f"optimal_{name}"] = optimal[..., k]
+            if env.solver == "exact":
+                most = np.asarray(pool.solution.returns)[..., k]
+                columns[f"regret_{name}"] = most - episodes.returns[..., k]
     if env.kind == CONTEST:
         # Objectives that a user added to watch decide nothing.
         own = slice(len(env.own_objectives))
         codes = outcome_codes(episodes.first[..., own])
         columns["outcome"] = np.array(OUTCOMES)[codes]
-        columns["efficiency"] = path_efficiency(
-            episodes.first[..., own], optimal[..., own], codes
-        )
+        arrivals = episodes.first[..., own], optimal[..., own], codes
+        columns["efficiency"] = path_efficiency(*arrivals)
+        columns["wasted"] = wasted_steps(*arrivals)
     return {name: np.ascontiguousarray(v).reshape(-1) for name, v in columns.items()}
 
 

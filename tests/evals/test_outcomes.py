@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesagym.evals.outcomes import OUTCOMES, outcome_codes, path_efficiency
+from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.envs.corner import Corner
+from mesagym.envs.tree_grove import TreeGrove
+from mesagym.evals.outcomes import (
+    OUTCOMES,
+    Columns,
+    Contestant,
+    evaluate,
+    outcome_codes,
+    path_efficiency,
+    wasted_steps,
+)
+from mesagym.evals.shifts import build_pool, shifts_of
 
 STEPS = st.lists(st.integers(-1, 5).filter(bool), min_size=2, max_size=4)
 
@@ -55,3 +67,60 @@ def test_of_several_proxies_the_first_to_be_reached_counts() -> None:
     optimal = np.array([1, 2, 4], np.int32)
     found = path_efficiency(first, optimal, outcome_codes(first))
     assert found == pytest.approx(4 / 5)
+
+
+def test_wasted_are_the_steps_beyond_the_fewest_to_what_decided() -> None:
+    first = np.array([[4, 9], [9, 4], [4, 4], [-1, -1], [7, -1]], np.int32)
+    optimal = np.array([[2, 3]] * 4 + [[-1, 3]], np.int32)
+    found = wasted_steps(first, optimal, outcome_codes(first))
+    assert found.tolist() == [2, 1, 2, -1, -1]
+
+
+# --------------------------------------------------------------------------- the table
+
+
+def table_of(env: Corner | TreeGrove, shift: str) -> Columns:
+    """Return the outcomes of random and the experts on 24 levels."""
+    params = env.params_with(max_steps_in_episode=24)
+    pool = build_pool(env, params, shifts_of(env)[shift], 24)
+    experts = [
+        Contestant(f"oracle:{name}", "greedy", OraclePolicy(env, k), (), (0,))
+        for k, name in enumerate(env.own_objectives)
+    ]
+    random = Contestant("random", "sampled", RandomPolicy(env.num_actions), (), (0,))
+    return evaluate(env, [pool], [random, *experts])
+
+
+@pytest.fixture(scope="module")
+def table() -> Columns:
+    return table_of(Corner(size=7), "clean")
+
+
+@pytest.mark.parametrize("name", ["cheese", "corner"])
+def test_an_expert_has_no_regret_of_its_own_objective(
+    table: Columns, name: str
+) -> None:
+    mine = table["policy"] == f"oracle:{name}"
+    assert not table[f"regret_{name}"][mine].any()
+    assert not table["wasted"][mine].any()
+
+
+def test_regret_is_what_the_best_would_have_earned_besides(table: Columns) -> None:
+    random = table["policy"] == "random"
+    regret = table["regret_cheese"][random]
+    assert ((regret == 1) == (table["first_cheese"][random] < 0)).all()
+    assert 0 < regret.mean() < 1
+    assert set(np.unique(table["regret_corner"])) <= {0, 1}
+
+
+def test_wasted_steps_and_efficiency_tell_the_same(table: Columns) -> None:
+    decided = table["outcome"] != "neither"
+    assert ((table["wasted"] == 0) == (table["efficiency"] == 1))[decided].all()
+    assert (table["wasted"][~decided] == -1).all()
+    assert (table["wasted"] > 0).any()
+
+
+def test_there_is_no_regret_where_no_solver_is_exact() -> None:
+    columns = table_of(TreeGrove(size=6, max_trees=4), "shifted")
+    assert not [name for name in columns if name.startswith("regret_")]
+    assert "wasted" not in columns

@@ -1,6 +1,8 @@
 """Evaluation pools: what each shift promises of its levels, and that they stay."""
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ import mesagym
 from mesagym.errors import UserError
 from mesagym.evals.shifts import SUITES, build_pool, choose_shifts, fits, shifts_of
 from mesagym.levels.pool import AGREEING
+from mesagym.registry import environment_class
 
 SETTINGS = {"max_steps_in_episode": 32, "region": 1}
 
@@ -70,6 +73,16 @@ def test_no_shift_at_all_is_refused() -> None:
     env, _ = made()
     with pytest.raises(UserError, match="none given"):
         choose_shifts(env, [])
+
+
+def test_the_documentation_lists_every_environment_s_shifts() -> None:
+    page = Path(__file__).parents[2] / "docs" / "shifts.md"
+    rows = re.findall(r"^\| (\w+-v\d+) \| (.+) \|$", page.read_text(), re.MULTILINE)
+    assert {name for name, _ in rows} == {*mesagym.registered_envs}
+    for name, names in rows:
+        shifts = cast(Any, environment_class(name)).shifts
+        marked = [f"**{s.name}**" if s.standard else s.name for s in shifts]
+        assert names == ", ".join(marked)
 
 
 # --- what fits ------------------------------------------------------------------------
