@@ -161,7 +161,9 @@ def mean_interval(
 ) -> Interval:
     """Return Student's t interval for the mean over new seeds, for returns.
 
-    One seed says nothing of the next: its interval is unbounded.
+    One seed says nothing of the next: its interval is unbounded. Seeds that agree to
+    the last digit leave it without width, and where seeds are skewed, as near a
+    ceiling, it covers less often than it says (docs/statistics.md).
 
     Args:
         values: one number a seed.
