@@ -1,0 +1,1 @@
+"""What policies do on tabular levels, explained by goals: the maths of inference."""
