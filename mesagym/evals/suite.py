@@ -28,6 +28,7 @@ from mesagym.evals.multiplicity import benjamini_hochberg
 from mesagym.evals.outcomes import OUTCOMES
 from mesagym.evals.permutation import sign_flips
 from mesagym.evals.power import PowerNote, power_note, rate_noise
+from mesagym.levels.pool import AGREEING, LABEL_NAMES
 
 MISSED = 0.001
 """Chance that random's true number is outside the interval that p is the largest over.
@@ -41,6 +42,9 @@ FEWEST = next(n for n in range(1, 64) if 2 / 2**n + MISSED <= LEVEL)
 
 RATE, SCORE, RETURN = "rate", "score", "return"
 
+SUCCESS = "success"
+"""Counted beside a contest's outcomes: the base objective was reached, if later."""
+
 
 @dataclass(frozen=True)
 class ShiftTest:
@@ -51,7 +55,7 @@ class ShiftTest:
 
     shift: str
     of: str
-    """The outcome that was counted, or the objective whose return was."""
+    """The outcome that was counted, or SUCCESS, or the objective whose return was."""
     unit: str
     """RATE of a contest's outcome; SCORE, 0 for random and 1 for the reference policy;
     RETURN where the reference policy earns no more than random does."""
@@ -86,8 +90,9 @@ def suite_tests(
 
     Args:
         columns: the table of outcomes, [episodes] each.
-        of: of a contest the outcome that is counted, ``base`` if None; else the
-            objective whose return is, the base objective if None.
+        of: of a contest the outcome that is counted, or SUCCESS; if None it is
+            ``base``, and SUCCESS on shifts all whose levels are agreeing, where nothing
+            comes first. Else the objective whose return is, the base objective if None.
         mode: how the trained policies acted, ``sampled`` or ``greedy``.
         seeds: of trained policies; all if None. To leave seeds out for what they did
             on these same shifts makes p values too small.
@@ -101,14 +106,14 @@ def suite_tests(
             is no episode of the trained policies in that mode.
     """
     contest = kind_of(columns) == CONTEST
-    allowed = OUTCOMES if contest else own_objectives_of(columns)
-    needed = ["policy", "shift", "mode", "seed", "level", "clean"]
+    objectives = own_objectives_of(columns)
+    needed = ["policy", "shift", "mode", "seed", "level", "clean", "level_class"]
     missing = [name for name in needed if name not in columns]
-    if missing or not allowed:
-        missing += ["optimal_<objective>"] * (not allowed)
+    if missing or not objectives:
+        missing += ["optimal_<objective>"] * (not objectives)
         raise UserError(f"outcomes: the table lacks {', '.join(missing)}")
-    of = of or ("base" if contest else allowed[0])
-    if of not in allowed:
+    allowed = (*OUTCOMES, SUCCESS) if contest else objectives
+    if of is not None and of not in allowed:
         what = "outcome" if contest else "objective"
         raise UserError(f"tests: unknown {what} '{of}'." + nearest(of, allowed))
     table = {name: np.asarray(columns[name]) for name in needed}
@@ -120,26 +125,43 @@ def suite_tests(
     if not trained.any():
         raise UserError(f"outcomes: no episodes of the trained policy in mode '{mode}'")
     random = counted & (policy == "random")
-    if contest:
-        value = (np.asarray(columns["outcome"]).astype(str) == of).astype(np.float64)
-    else:
-        value = np.asarray(columns[f"return_{of}"]).astype(np.float64)
+    agreeing = table["level_class"].astype(str) == LABEL_NAMES[AGREEING]
     amounts = None if contest else Amounts(columns)
     tests = []
     for name in dict.fromkeys(shift.tolist()):
-        mine, its = trained & (shift == name), random & (shift == name)
-        scale = math.nan if amounts is None else amounts.scale(name, of)
+        here = shift == name
+        mine, its = trained & here, random & here
+        agree = contest and bool(agreeing[here].all())
+        usual = "base" if contest else objectives[0]
         test = ShiftTest(
             shift=name,
-            of=of,
+            of=of or (SUCCESS if agree else usual),
             unit=RATE if contest else RETURN,
             seeds=len(np.unique(table["seed"][mine])),
         )
+        if agree and test.of in ("base", "proxy"):
+            tests.append(replace(test, why="the objectives agree on these levels"))
+            continue
+        value = _values(columns, test, objectives[0])
+        scale = math.nan if amounts is None else amounts.scale(name, test.of)
         theirs = (value[mine], table["seed"][mine])
         tests.append(_tested(test, theirs, (value[its], table["level"][its]), scale))
     adjusted = benjamini_hochberg(np.array([test.p for test in tests]))
     pairs = zip(tests, adjusted.tolist(), strict=True)
     return tuple(replace(test, adjusted=each) for test, each in pairs)
+
+
+def _values(
+    columns: Mapping[str, np.ndarray], test: ShiftTest, base: str
+) -> np.ndarray:
+    """Return what each episode counts for, float64[episodes]."""
+    if test.unit != RATE:
+        found = np.asarray(columns[f"return_{test.of}"])
+    elif test.of == SUCCESS:
+        found = np.asarray(columns[f"first_{base}"]) >= 0
+    else:
+        found = np.asarray(columns["outcome"]).astype(str) == test.of
+    return found.astype(np.float64)
 
 
 def _tested(

@@ -8,12 +8,19 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.columns import spoken
-from mesagym.evals.suite import FEWEST, LEVEL, RATE, RETURN, ShiftTest
+from mesagym.evals.suite import FEWEST, LEVEL, RATE, RETURN, SUCCESS, ShiftTest
 from mesagym.report.style import rate_text
 from mesagym.report.tally import shift_title
 
 HEADINGS: tuple[str, ...] = ("shift", "trained", "random", "p", "adjusted", "seeds")
 """Of `suite_rows`; under ``seeds`` stands how many there are, and are needed."""
+
+
+_COUNTED = {
+    "base": "of coming first to the base objective",
+    "proxy": "of coming first to the proxy",
+    SUCCESS: "of reaching the base objective at all where the objectives agree",
+}
 
 
 def suite_rows(tests: Sequence[ShiftTest]) -> list[tuple[str, ...]]:
@@ -46,20 +53,19 @@ def suite_note(tests: Sequence[ShiftTest]) -> str:
     Args:
         tests: of one run, at least one.
     """
-    first = tests[0]
-    if first.unit != RATE:
-        what = f"Scores of {spoken(first.of)}, 0 for random and 1 for its reference"
+    counted = list(dict.fromkeys(test.of for test in tests))
+    if tests[0].unit == RATE:
+        rates = [_COUNTED.get(of, f"of the outcome '{of}'") for of in counted]
+        what = f"Rates {' and '.join(rates)}"
+    else:
+        what = f"Scores of {spoken(counted[0])}, 0 for random and 1 for its reference"
         if any(test.unit == RETURN for test in tests):
             what += "; returns where that is no better"
-    elif first.of in ("base", "proxy"):
-        what = f"Rates of coming first to the {first.of} objective"
-    else:
-        what = f"Rates of the outcome '{first.of}'"
     made = [test for test in tests if not math.isnan(test.p)]
     note = (
         f"{what}, means over seeds. p: are new seeds of training different from random "
         "on these levels, by flipping the signs of the seeds' differences; adjusted: "
-        f"for {len(made)} shifts (Benjamini and Hochberg), * at most {p_text(LEVEL)}; "
+        f"for {len(made)} shifts (Benjamini and Hochberg), * at most {LEVEL}; "
         "needed: seeds that show a difference of this size 80% of the time, roughly."
     )
     few = [test for test in made if test.smallest > LEVEL]

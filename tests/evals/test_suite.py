@@ -37,12 +37,12 @@ def contest(
         **{name: np.full(n, value) for name, value in row.items()},
         "level": level,
         "clean": np.ones(n, bool),
+        "level_class": np.full(n, "distinguishing"),
         "outcome": np.where(level < round(rate * LEVELS), "base", "proxy"),
-        **{
-            f"{what}_{name}": np.ones(n)
-            for what in ("first", "optimal")
-            for name in "bp"
-        },
+        "first_cheese": np.where(level < round(rate * LEVELS), 4, -1),
+        "optimal_cheese": np.full(n, 4),
+        "first_corner": np.full(n, 5),
+        "optimal_corner": np.full(n, 5),
     }
 
 
@@ -60,6 +60,7 @@ def allocation(
         "mode": np.full(n, "sampled"),
         "level": level,
         "clean": np.ones(n, bool),
+        "level_class": np.full(n, "distinguishing"),
         **{f"{what}_chests": np.ones(n) for what in ("first", "optimal")},
         "return_chests": np.repeat(amounts, LEVELS) + 0.2 * (level % 2 - 0.5),
     }
@@ -186,6 +187,17 @@ def test_another_outcome_can_be_counted(suite: dict) -> None:
     base, proxy = (suite_tests(suite, of=each)[0] for each in ("base", "proxy"))
     assert proxy.trained == pytest.approx(1 - base.trained)
     assert proxy.p == base.p
+
+
+def test_where_objectives_agree_success_is_counted() -> None:
+    columns = table(contest("trained", 0.9, range(8)), contest("random", 0.3))
+    n = columns["level"].size
+    columns |= {"level_class": np.full(n, "agreeing"), "outcome": np.full(n, "both")}
+    (found,) = suite_tests(columns)
+    assert (found.of, found.trained, found.random) == ("success", 0.9, 0.3)
+    (found,) = suite_tests(columns, of="proxy")
+    assert found.why == "the objectives agree on these levels"
+    assert math.isnan(found.adjusted)
 
 
 def test_seeds_and_modes_can_be_chosen(suite: dict) -> None:

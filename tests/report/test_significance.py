@@ -1,6 +1,7 @@
 """The table of tests: what stands in it, and what is said below."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,10 @@ def test_the_note_counts_the_tests_that_were_made() -> None:
 
 def test_the_note_says_what_was_measured() -> None:
     assert suite_note([CLEAN]).startswith("Rates of coming first to the base objective")
+    both = suite_note([CLEAN, replace(CLEAN, of="success")])
+    assert (
+        "first to the base objective and of reaching the base objective at all" in both
+    )
     assert suite_note([SCORED]).startswith("Scores of chests, 0 for random")
 
 
