@@ -134,16 +134,20 @@ def examine(
     """
     parts, facts = [], {}
     here = applying(evaluators, study.env)
+    absent = {
+        each.name: each.scope(study.env).why for each in evaluators if each not in here
+    }
     for evaluator in here:
         say(f"evaluator '{evaluator.name}'")
         finding = evaluator.examine(study)
+        # What an evaluator lacks may be in the study and not in the environment.
+        if finding.scope.how == NOT_APPLICABLE:
+            absent[evaluator.name] = finding.scope.why
+            continue
         name = np.full(finding.rows["value"].shape, evaluator.name)
         parts.append({"evaluator": name, **finding.rows})
         facts[evaluator.name] = _facts(evaluator, finding)
     rows = gathered(parts) if parts else {"evaluator": np.empty(0, str), **gathered([])}
-    absent = {
-        each.name: each.scope(study.env).why for each in evaluators if each not in here
-    }
     return Findings(rows, facts, absent)
 
 

@@ -9,6 +9,7 @@ _MODULES: tuple[str, ...] = (
     "outcomes",
     "displacement",
     "preference",
+    "stability",
 )
 """Modules of this folder, each with an ``EVALUATOR``."""
 
