@@ -128,6 +128,8 @@ class PowerNote:
     """Fewest seeds, of two groups in each; None where no number of them is enough."""
     have: int
     """Seeds, of two groups in the smaller."""
+    margin: float
+    """How far off what the effect is measured from may be, whatever the seeds."""
     wanted: float
     groups: Literal[1, 2]
 
@@ -142,6 +144,11 @@ class PowerNote:
         if math.isnan(self.spread):
             return f"{have}{each}: too few to say how much seeds differ"
         sized = f"an effect of this size ({self.effect:+.2g})"
+        if 0 < self.margin >= abs(self.effect):
+            return (
+                f"no number of seeds shows {sized}: what it is measured from is only "
+                f"known to {self.margin:.2g}; {have}"
+            )
         if self.needed is None:
             return f"{sized} needs more than {MOST:,} seeds{each}; {have}"
         return (
@@ -154,6 +161,7 @@ def power_note(
     differences: Float[np.ndarray, "seeds"],
     *,
     noise: float = 0.0,
+    margin: float = 0.0,
     at_least: int = 2,
     wanted: float = WANTED,
     confidence: float = 0.95,
@@ -165,6 +173,8 @@ def power_note(
         noise: standard deviation of one seed's difference that its finite number of
             episodes alone causes; the spread between seeds is taken as no smaller, as
             few seeds may agree by luck.
+        margin: how far off the fixed number may be that seeds were compared with; only
+            what the effect exceeds it by can be shown by more seeds.
         at_least: fewer are never enough, such as for a test whose p they bound.
         wanted: the chance of showing the effect.
         confidence: of the interval that shows it.
@@ -178,9 +188,10 @@ def power_note(
     needed = None
     if differences.size > 1:
         spread = max(spread, noise)
-        needed = needed_seeds(effect, spread, wanted, confidence)
+        shown = max(abs(effect) - margin, 0.0)
+        needed = needed_seeds(shown, spread, wanted, confidence)
     needed = needed and max(needed, at_least)
-    return PowerNote(effect, spread, needed, differences.size, wanted, 1)
+    return PowerNote(effect, spread, needed, differences.size, margin, wanted, 1)
 
 
 def power_note_of_two(
@@ -208,11 +219,11 @@ def power_note_of_two(
     effect = float(first.mean() - second.mean())
     have = min(first.size, second.size)
     if have < 2:
-        return PowerNote(effect, math.nan, None, have, wanted, 2)
+        return PowerNote(effect, math.nan, None, have, 0.0, wanted, 2)
     squares = first.var() * first.size + second.var() * second.size
     spread = max(math.sqrt(squares / freedom), noise)
     needed = needed_seeds(effect, spread, wanted, confidence, 2)
-    return PowerNote(effect, spread, needed, have, wanted, 2)
+    return PowerNote(effect, spread, needed, have, 0.0, wanted, 2)
 
 
 def rate_noise(rate: float, trials: int) -> float:

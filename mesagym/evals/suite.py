@@ -144,7 +144,7 @@ def suite_tests(
             continue
         value = _values(columns, test, objectives[0])
         scale = math.nan if amounts is None else amounts.scale(name, test.of)
-        theirs = (value[mine], table["seed"][mine])
+        theirs = (value[mine], table["seed"][mine], table["level"][mine])
         tests.append(_tested(test, theirs, (value[its], table["level"][its]), scale))
     adjusted = benjamini_hochberg(np.array([test.p for test in tests]))
     pairs = zip(tests, adjusted.tolist(), strict=True)
@@ -166,7 +166,7 @@ def _values(
 
 def _tested(
     test: ShiftTest,
-    trained: tuple[np.ndarray, np.ndarray],
+    trained: tuple[np.ndarray, np.ndarray, np.ndarray],
     random: tuple[np.ndarray, np.ndarray],
     scale: float,
 ) -> ShiftTest:
@@ -174,34 +174,67 @@ def _tested(
 
     Args:
         test: what is known of it.
-        trained: values and seeds of the episodes.
+        trained: values, seeds and levels of the episodes.
         random: values and levels of the episodes.
         scale: return between random and reference, NaN where there is none.
     """
-    for whose, (values, _) in (("trained", trained), ("random", random)):
-        if not values.size:
+    for whose, episodes in (("trained", trained), ("random", random)):
+        if not episodes[0].size:
             return replace(test, why=f"no episodes of the {whose} policy")
-    values, own = trained
+    values, own, levels = trained
     means = np.array([values[own == seed].mean() for seed in np.unique(own)])
     if not (np.isfinite(means).all() and np.isfinite(random[0]).all()):
         return replace(test, why="values that are not finite")
     middle = float(random[0].mean())
     low, high = random_interval(*random, rate=test.unit == RATE)
     n = means.size
-    differences, noise = means - middle, 0.0
-    shown = {"trained": float(means.mean()), "random": middle}
+    mean = float(means.mean())
+    # What of random's interval lies between its middle and the seeds.
+    margin = high - middle if mean > middle else middle - low
+    shown, unit = {"trained": mean, "random": middle}, 1.0
     if test.unit == RATE:
-        noise = rate_noise(float(means.mean()), values.size // n)
-    elif math.isfinite(scale):
-        differences = differences / scale
-        shown = {"trained": float(differences.mean()), "random": 0.0, "unit": SCORE}
+        noise = rate_noise(mean, values.size // n)
+    else:
+        noise = episode_noise(values, own, levels)
+        if math.isfinite(scale):
+            shown = {"trained": (mean - middle) / scale, "random": 0.0, "unit": SCORE}
+            unit = scale
+    power = power_note(
+        (means - middle) / unit,
+        noise=noise / unit,
+        margin=margin / unit,
+        at_least=FEWEST,
+    )
     return replace(
         test,
         **shown,
         p=p_against(means, low, high),
         smallest=min(1.0, sign_flips(np.ones(n)).smallest + MISSED),
-        power=power_note(differences, noise=noise, at_least=FEWEST),
+        power=power,
     )
+
+
+def episode_noise(values: np.ndarray, seeds: np.ndarray, levels: np.ndarray) -> float:
+    """Return the standard deviation of a seed's mean that single episodes alone cause.
+
+    From what is left of the episodes when the means of seeds and of levels are taken
+    off; 0 where it cannot be known, with one seed or where seeds had other levels.
+
+    Args:
+        values: [episodes].
+        seeds: of each episode.
+        levels: of each episode.
+    """
+    own, row = np.unique(seeds, return_inverse=True)
+    known, column = np.unique(levels, return_inverse=True)
+    n, m = own.size, known.size
+    places = np.sort(row * m + column)
+    if min(n, m) < 2 or not np.array_equal(places, np.arange(n * m)):
+        return 0.0
+    table = np.empty((n, m))
+    table[row, column] = values
+    left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+    return math.sqrt(float((left**2).sum()) / ((n - 1) * (m - 1)) / m)
 
 
 def p_against(means: np.ndarray, low: float, high: float) -> float:

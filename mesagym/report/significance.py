@@ -74,6 +74,13 @@ def suite_note(tests: Sequence[ShiftTest]) -> str:
             f" With {few[0].seeds} seeds p cannot be below {p_text(few[0].smallest)}, "
             f"whatever they do: that takes {FEWEST}."
         )
+    if any(
+        test.power and 0 < abs(test.power.effect) <= test.power.margin for test in made
+    ):
+        note += (
+            " No number: the difference is within the error of random's own number, "
+            "which more levels make smaller."
+        )
     for test in tests:
         if test.why:
             note += f" {shift_title(test.shift)}: {test.why}."

@@ -130,6 +130,18 @@ def test_seeds_that_agree_by_luck_differ_by_the_noise_of_episodes() -> None:
     assert note.needed == needed_seeds(0.05, 0.1)
 
 
+def test_only_what_an_effect_exceeds_the_margin_by_can_be_shown() -> None:
+    differences = np.array([0.2, 0.3, 0.4])
+    note = power_note(differences, margin=0.1)
+    assert note.effect == pytest.approx(0.3)
+    assert note.needed == needed_seeds(0.2, differences.std(ddof=1))
+    note = power_note(differences, margin=0.4)
+    assert note.needed is None
+    assert str(note).startswith(
+        "no number of seeds shows an effect of this size (+0.3)"
+    )
+
+
 def test_fewer_seeds_than_a_test_can_use_are_never_enough() -> None:
     assert power_note(np.array([0.9, 0.91, 0.92]), at_least=6).needed == 6
 

@@ -15,6 +15,7 @@ from mesagym.evals.suite import (
     RATE,
     RETURN,
     SCORE,
+    episode_noise,
     p_against,
     random_interval,
     suite_tests,
@@ -141,6 +142,28 @@ def test_seeds_that_are_random_policies_are_beyond_chance_no_more_often_than_sai
         own = random_interval(successes[0] + 0.0, np.arange(64), rate=True)
         rejected += p_against(successes[1:].mean(1), *own) <= 0.05
     assert rejected / 600 <= 0.05
+
+
+def test_the_noise_of_episodes_is_what_neither_seeds_nor_levels_explain() -> None:
+    rng = np.random.default_rng(4)
+    seeds, levels = np.repeat(np.arange(6), 400), np.tile(np.arange(400), 6)
+    values = 3.0 * seeds + 5 * rng.normal(size=400)[levels] + 2 * rng.normal(size=2400)
+    order = rng.permutation(2400)
+    found = episode_noise(values[order], seeds[order], levels[order])
+    assert found == pytest.approx(2 / math.sqrt(400), rel=0.1)
+    assert episode_noise(values[:-1], seeds[:-1], levels[:-1]) == 0
+    assert episode_noise(values[:400], seeds[:400], levels[:400]) == 0
+
+
+def test_no_number_of_seeds_shows_what_lies_within_randoms_own_error() -> None:
+    parts = contest("trained", 0.35, range(8)), contest("random", 0.30)
+    (found,) = suite_tests(table(*parts))
+    assert found.power is not None
+    assert found.power.needed is None
+    assert found.power.margin == pytest.approx(
+        random_interval(np.repeat([1.0, 0.0], [60, 140]), np.arange(200), rate=True)[1]
+        - 0.3
+    )
 
 
 # --- the suite ------------------------------------------------------------------------

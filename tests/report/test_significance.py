@@ -18,11 +18,11 @@ from mesagym.report.terminal import show
 
 CLEAN = ShiftTest(
     "clean", "base", "rate", 8, 0.91, 0.3, 0.0088, 0.0088, 0.0176,
-    PowerNote(0.61, 0.1, 6, 8, 0.8, 1),
+    PowerNote(0.61, 0.1, 6, 8, 0.05, 0.8, 1),
 )  # fmt: skip
 FEW = ShiftTest(
     "larger", "base", "rate", 4, 0.31, 0.3, 1.0, 0.126, 1.0,
-    PowerNote(0.01, 0.3, None, 4, 0.8, 1),
+    PowerNote(0.01, 0.3, None, 4, 0.05, 0.8, 1),
 )  # fmt: skip
 NONE = ShiftTest("dark", "base", "rate", 4, why="no episodes of the random policy")
 SCORED = ShiftTest("training", "chests", "score", 8, 0.5, 0.0, 0.5, 0.0088, 0.5)
@@ -42,6 +42,11 @@ def test_a_row_stands_under_each_heading() -> None:
 
 def test_only_what_is_beyond_chance_is_marked() -> None:
     assert suite_rows([FEW])[0][-2:] == ("1", "4 (needed no number)")
+
+
+def test_the_note_says_why_no_number_of_seeds_is_enough() -> None:
+    assert "No number: the difference is within the error" in suite_note([FEW])
+    assert "No number" not in suite_note([CLEAN])
 
 
 def test_a_test_that_was_not_made_has_no_numbers_and_a_reason() -> None:
