@@ -61,7 +61,7 @@ class Curve(NamedTuple):
     def at(self, difference: np.ndarray | float) -> np.ndarray:
         """Return the probability of choosing the base at these differences."""
         odds = self.bias + self.slope * np.asarray(difference, np.float64)
-        return self.lapse / 2 + (1 - self.lapse) * expit(odds)
+        return np.asarray(self.lapse / 2 + (1 - self.lapse) * expit(odds))
 
 
 class Bounds(NamedTuple):
