@@ -24,8 +24,11 @@ def work(run: RunDirectory) -> None:
     checkpoint = run.load_checkpoint(warn=pytest.fail)
     step = checkpoint.step if checkpoint else -1
     run.drop_metrics_after(step)
+    run.drop_snapshots_after(step)
     for now in (step + 1, step + 2):
         run.append_metrics({"update": np.full(2, now)}, step=now)
+        weights = {seed: {"w": np.full(2, now + seed)} for seed in (0, 5)}
+        run.save_snapshot(now, 8 * now, weights, {"card": 1})
         run.save_checkpoint(now, {"a": np.full(4, now)}, {"now": now})
     run.compact_metrics()
     run.save_policy(0, {"w": np.full(2, now)}, {"now": now})
@@ -45,6 +48,9 @@ def check(run: RunDirectory) -> int:
     rows = run.read_metrics()["update"].to_pylist()
     kept = [each for each in rows if each <= step]
     assert kept == [each for each in range(step + 1) for _ in range(2)]
+    there = [each for each in run.snapshots() if each.update <= step]
+    assert there == [(each, 8 * each, (0, 5)) for each in range(step + 1)]
+    assert run.load_snapshot(step, 5)[0]["w"].tolist() == [step + 5] * 2
     if run.policy_seeds():
         run.load_policy(0)
     return step
