@@ -160,8 +160,11 @@ def build_pool(
     stepped_with = _changed(env_params, shift.stepped_with)
 
     def draw(key: jax.Array) -> tuple[Any, LevelClass]:
-        how = (drawn_in, max(n, 64), shift.solvable, shift.edit)
-        return _draw(*how, key, drawn_with, jnp.float32(shift.alpha), env_params)
+        how = drawn_with, jnp.float32(shift.alpha), shift.solvable
+        levels = drawn_in.sample_levels(key, max(n, 64), *how)
+        if shift.edit is not None:
+            levels = _edited(shift.edit, levels, env_params)
+        return levels, _classify(drawn_in, levels)
 
     drawn_in.check_levels(drawn_with, shift.alpha)
     parts: list[tuple[Any, LevelClass]] = []
@@ -196,24 +199,12 @@ def _solved(
     return EvaluationPool(shift, env, env_params, *jax.tree.map(np.asarray, found))
 
 
-# Compiled once for all shifts that differ in numbers alone.
+# One by one, so that what shifts have in common is compiled once.
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _draw(
-    env: Environment,
-    n: int,
-    solvable: bool,
-    edit: Callable[[Any, Any], Any] | None,
-    key: jax.Array,
-    drawn_with: Any,
-    alpha: jax.Array,
-    env_params: Any,
-) -> tuple[Any, LevelClass]:
-    levels = env.sample_levels(key, n, drawn_with, alpha, solvable)
-    if edit is not None:
-        levels = jax.vmap(edit, in_axes=(0, None))(levels, env_params)
-    return levels, jax.vmap(env.classify)(levels)
+@partial(jax.jit, static_argnums=0)
+def _edited(edit: Callable[[Any, Any], Any], levels: Any, env_params: Any) -> Any:
+    return jax.vmap(edit, in_axes=(0, None))(levels, env_params)
 
 
 @partial(jax.jit, static_argnums=0)
