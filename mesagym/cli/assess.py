@@ -27,7 +27,7 @@ from mesagym.levels.shift import Shift
 from mesagym.training.saved import Saved
 
 RANDOM_DRAWS = 4
-"""Episodes of the random policy on each level, where outcomes are amounts."""
+"""Episodes of the random policy on each level."""
 
 
 def tested_always(env: Environment) -> list[str]:
@@ -138,9 +138,8 @@ def contestants_of(trained: Saved, modes: Sequence[str]) -> list[Contestant]:
         for mode in modes
     ]
     random = RandomPolicy(trained.env.num_actions)
-    # Its amounts are the zero of every score, so that they are measured more than once.
-    draws = 1 if trained.env.kind == CONTEST else RANDOM_DRAWS
-    return [*found, Contestant("random", "sampled", random, (), range(draws))]
+    # What all are compared with is measured more than once.
+    return [*found, Contestant("random", "sampled", random, (), range(RANDOM_DRAWS))]
 
 
 def oracles(env: Environment) -> list[Contestant]:

@@ -17,7 +17,7 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
-from mesagym.cli.findings import find, keep, kept, shifts_with
+from mesagym.cli.findings import find, histories_of, keep, kept, shifts_with
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
@@ -32,8 +32,14 @@ from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.evaluators.base import Evaluator
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.examine import Findings, must_apply
+from mesagym.evals.shift_verdict import NOT_APPLICABLE, judge_shifts
 from mesagym.evals.verdict import judge_run
-from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.evals.verdict_rule import (
+    INCAPABLE,
+    MISGENERALIZED,
+    SEED_DEPENDENT,
+    UNTRAINED,
+)
 from mesagym.report.style import rate_text
 from mesagym.report.tally import Counts
 from mesagym.report.view import columns_of
@@ -77,8 +83,16 @@ def run(config: EvaluateConfig) -> int:
         "evaluators": [each.name for each in evaluators],
         "run": source.id,
     }
+    for key in ("baseline", "outward"):
+        if (path := getattr(config, key)) is not None:
+            same[key] = RunDirectory.read(path).id
     if texts := {each.name: _texts(each.folder) for each in shifts if each.folder}:
         same["texts"] = texts
+    histories = {}
+    if any(each.name == "stability" for each in evaluators):
+        histories = histories_of(
+            source, config.baseline, config.outward, config.seeds, config.modes[0]
+        )
     name = config.name or f"{_short(names)}-{config_hash(same)[:8]}"
     facts = {
         **environment_facts(),
@@ -111,6 +125,7 @@ def run(config: EvaluateConfig) -> int:
                 config.modes,
                 config.seed,
                 say,
+                histories,
             )
             keep(record, findings)
             record.write_outcomes(as_table(assessment.outcomes))
@@ -211,8 +226,28 @@ def _show_amounts(assessment: Assessment, seeds: int) -> None:
     show(table)
 
 
+def _modes(assessment: Assessment) -> list[str]:
+    table = assessment.outcomes
+    return list(dict.fromkeys(table["mode"][table["policy"] == "trained"].tolist()))
+
+
+_SHORT = {
+    MISGENERALIZED: "misgeneral.",
+    INCAPABLE: "incapable",
+    SEED_DEPENDENT: "seeds differ",
+    NOT_APPLICABLE: "–",
+}
+"""Verdicts that are too long for a column."""
+
+
+def _words(assessment: Assessment, mode: str) -> dict[str, str]:
+    """Return the verdict on each shift, short."""
+    judged = judge_shifts(assessment.outcomes, mode=mode)
+    return {name: _SHORT.get(each.word, each.word) for name, each in judged.items()}
+
+
 def _show_contest(assessment: Assessment, seeds: int) -> None:
-    """Print one row for each shift and way of acting, random's among them.
+    """Print one row for each shift and way of acting, with its word, and random's.
 
     The trained policies' rates have their interval over seeds, or over levels where
     there is one seed: beside the mean, or below it in a narrow terminal.
@@ -220,6 +255,7 @@ def _show_contest(assessment: Assessment, seeds: int) -> None:
     own = own_objectives_of(assessment.outcomes)
     base, proxy = spoken(own[0]), proxies_in_words(own)
     counts = Counts(as_table(assessment.outcomes), own[0])
+    words = {mode: _words(assessment, mode) for mode in _modes(assessment)}
     shown: list[list[str]] = []
     for shift, policy, mode, each in rates(assessment):
         if policy not in ("trained", "random"):
@@ -231,14 +267,18 @@ def _show_contest(assessment: Assessment, seeds: int) -> None:
             else rate_text(each[name])
             for name in ("success", "base", "proxy", "neither")
         ]
-        shown.append([shift, mode if policy == "trained" else policy, *cells])
+        word = words[mode][shift] if policy == "trained" else ""
+        who = "  random"
+        if policy == "trained":
+            who = shift if len(words) == 1 else f"{shift}, {mode}"
+        shown.append([who, *cells, word])
     header = [
         "shift",
-        "actions",
         f"{base} reached",
         f"{base} first",
         f"{proxy} first",
         "neither",
+        "verdict",
     ]
     width = sum(
         2 + max(len(row[k]) for row in [header, *shown]) for k in range(len(header))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from mesagym.cli.assess import contestants_of, oracles
-from mesagym.evals.evaluators.base import Evaluator, Study
+from mesagym.evals.evaluators.base import Evaluator, History, Study
 from mesagym.evals.examine import (
     FACTS,
     ROWS,
@@ -19,8 +19,9 @@ from mesagym.evals.examine import (
 )
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
+from mesagym.tracking import RunDirectory
 from mesagym.tracking.record import Record
-from mesagym.training.saved import Saved
+from mesagym.training.saved import Saved, load_snapshots
 
 _UNTRAINED = 20_221_105
 """Seed of the weights that no training has touched."""
@@ -41,6 +42,7 @@ def find(
     modes: Sequence[str],
     seed: int,
     say: Callable[[str], None],
+    histories: Mapping[str, History],
 ) -> Findings:
     """Put evaluators to trained policies, random and the experts.
 
@@ -52,6 +54,7 @@ def find(
         modes: how the trained policies act.
         seed: of everything random.
         say: told what is under way.
+        histories: of `histories_of`.
     """
     contestants = (*contestants_of(trained, modes), *oracles(trained.env))
     study = Study(
@@ -62,8 +65,44 @@ def find(
         contestants,
         _untrained(trained),
         seed,
+        **histories,
     )
     return examine(study, evaluators, say)
+
+
+def histories_of(
+    run: RunDirectory,
+    baseline: str | None,
+    outward: str | None,
+    seeds: Sequence[int] | None,
+    mode: str,
+) -> dict[str, History]:
+    """Return the policies of a run's snapshots, and of the runs it is compared with.
+
+    Args:
+        run: without snapshots it has no history, which is none of its faults.
+        baseline: a run matched with it.
+        outward: the run that it comes back from.
+        seeds: which; all that last if None.
+        mode: how the policies act.
+
+    Raises:
+        UserError: a run to compare with that has no snapshots.
+    """
+    found: dict[str, History] = {}
+    if run.snapshots():
+        found["history"] = _history(run, seeds, mode)
+    for name, path in (("baseline", baseline), ("outward", outward)):
+        if path is not None:
+            found[name] = _history(RunDirectory.read(path), seeds, mode)
+    return found
+
+
+def _history(run: RunDirectory, seeds: Sequence[int] | None, mode: str) -> History:
+    return tuple(
+        (steps, contestants_of(saved, [mode])[0])
+        for steps, saved in load_snapshots(run, seeds)
+    )
 
 
 def _untrained(trained: Saved) -> Contestant:

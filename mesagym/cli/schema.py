@@ -293,6 +293,12 @@ class EvaluateConfig:
         ["quick"],
         shown=True,
     )
+    baseline: str | None = key(
+        "a run matched with this one, for the evaluator 'stability'", None
+    )
+    outward: str | None = key(
+        "the run that this one comes back from, for the same", None
+    )
     name: str | None = key(
         "its folder under evaluations/; null makes one", None, shown=True
     )

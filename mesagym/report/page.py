@@ -9,7 +9,7 @@ from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
 from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict import in_words
-from mesagym.report import amounts_page, curves, findings, maps, outcomes
+from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
 from mesagym.report.pieces import capital, choice, data_url, figure, key, meanings
@@ -72,6 +72,7 @@ def report_html(runs: Sequence[RunView]) -> str:
     sections = [
         _head(runs, question) if contest else amounts_page.head(runs, question),
         *first,
+        per_shift.section(runs),
         _findings(runs),
         _curves(runs),
         _maps(runs),
