@@ -150,7 +150,8 @@ def krichevsky_trofimov(counts: np.ndarray) -> np.ndarray:
     """
     num_actions, total = counts.shape[-1], counts.sum(-1)
     seen = gammaln(counts + 0.5).sum(-1) - num_actions * gammaln(0.5)
-    return (seen + gammaln(num_actions / 2) - gammaln(total + num_actions / 2)).sum(-1)
+    logs = seen + gammaln(num_actions / 2) - gammaln(total + num_actions / 2)
+    return np.asarray(logs.sum(-1))
 
 
 class Weighed(NamedTuple):

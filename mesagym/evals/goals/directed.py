@@ -20,6 +20,7 @@ from mesagym.evals.goals.rewards import (
     goals,
     is_best,
     occupancy,
+    repeated,
     soft_advantages,
     sweeps,
 )
@@ -70,7 +71,9 @@ def gains(
 
     def one(each: tuple[Model, jax.Array, jax.Array]) -> tuple[jax.Array, ...]:
         model, acts, key = each
-        found = goals(model, draw_tiles(model, key, num_tiles), discount)
+        # Small levels have fewer tiles than there are utilities; each needs one.
+        tiles = repeated(draw_tiles(model, key, num_tiles))
+        found = goals(model, tiles, discount)
         better = soft_advantages(model, found, betas, discount, sweeps(horizon))
         visits = jax.vmap(lambda act: follow(model, act, horizon).visits)(acts)
         weights = visits[..., None] * acts / visits.sum(-1)[:, None, None]

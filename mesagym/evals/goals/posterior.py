@@ -91,7 +91,7 @@ def aimless(counts: np.ndarray) -> np.ndarray:
     num, total = counts.shape[-1], counts.sum(-1)
     uniform = -total * np.log(num)
     learned = gammaln(num) - gammaln(num + total) + gammaln(1 + counts).sum(-1)
-    return np.logaddexp(uniform, learned) - np.log(2)
+    return np.asarray(np.logaddexp(uniform, learned) - np.log(2))
 
 
 class Explained(NamedTuple):

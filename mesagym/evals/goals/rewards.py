@@ -82,6 +82,16 @@ def draw_tiles(model: Model, key: jax.Array, num: int) -> Int[Array, "tile 2"]:
     return jnp.pad(drawn, ((0, num - drawn.shape[0]), (0, 0)), constant_values=-1)
 
 
+def repeated(tiles: Int[Array, "tile 2"]) -> Int[Array, "tile 2"]:
+    """Return drawn tiles with those that lack filled up by the others over again.
+
+    Args:
+        tiles: see `draw_tiles`.
+    """
+    count = jnp.maximum((tiles >= 0).all(-1).sum(), 1)
+    return tiles[jnp.arange(tiles.shape[0]) % count]
+
+
 def best_values(
     model: Model, found: Goals, discount: float, horizon: int
 ) -> Float[Array, "situation action goal"]:
