@@ -9,6 +9,9 @@ _MODULES: tuple[str, ...] = (
     "outcomes",
     "displacement",
     "preference",
+    "goal_posterior",
+    "directedness",
+    "agents_devices",
     "stability",
 )
 """Modules of this folder, each with an ``EVALUATOR``."""
