@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -53,6 +54,9 @@ def main_numbers(
     """Return numbers over seeds: clean levels first, then in the measures' order."""
     rows = chosen(findings.of(evaluator), policy=policy, mode=mode)
     measures = list(findings.facts[evaluator]["measures"])
+    # A map has a number for each tile, and is drawn.
+    listed = ~np.char.startswith(rows["measure"].astype(str), "map_")
+    rows = {name: column[listed] for name, column in rows.items()}
     found = [each for each in summaries(rows) if each.interval is not None]
     return sorted(
         found,

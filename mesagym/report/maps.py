@@ -17,7 +17,9 @@ from mesagym.tracking.arrays import arrays_to_bytes, bytes_to_arrays
 MOVES = ((-1, 0), (0, -1), (1, 0), (0, 1))
 """``(row, column)`` displacement of up, left, down, right."""
 
-_VALUES = LinearSegmentedColormap.from_list("values", ["#f7f6f9", "#c9bfe0", "#8a6fb5"])
+VALUES = LinearSegmentedColormap.from_list("values", ["#f7f6f9", "#c9bfe0", "#8a6fb5"])
+"""The colours of values, from the lowest to the highest."""
+
 _FLOOR, _GRID = "#f7f6f2", "#efecf5"
 _LEAST = 0.08  # a less likely action gets no arrow
 
@@ -146,17 +148,17 @@ def level_map(
             np.arange(width + 1) - 0.5,
             np.arange(height + 1) - 0.5,
             shown,
-            cmap=_VALUES,
+            cmap=VALUES,
             norm=norm,
         )
         for row, column in np.argwhere(level.base).tolist():
-            axes.add_patch(_tile(row, column, facecolor=_FLOOR, linewidth=0))
+            axes.add_patch(tile_patch(row, column, facecolor=_FLOOR, linewidth=0))
         for row, column in np.argwhere(~level.walls).tolist():
             look = {"facecolor": "none", "edgecolor": _GRID, "linewidth": 0.6}
-            axes.add_patch(_tile(row, column, **look))
+            axes.add_patch(tile_patch(row, column, **look))
         for row, column in np.argwhere(level.walls).tolist():
             look = {"facecolor": style.WALL, "edgecolor": style.WALL, "linewidth": 0.8}
-            axes.add_patch(_tile(row, column, **look))
+            axes.add_patch(tile_patch(row, column, **look))
         _draw_path(axes, path)
         _draw_arrows(axes, level)
         _draw_marks(axes, level, names)
@@ -221,7 +223,10 @@ def _ending_text(arrived: Mapping[str, int], names: tuple[str, str]) -> str:
     return text + "".join(f", {name} never" for name in missing)
 
 
-def _tile(row: int, column: int, *, inset: float = 0.0, **look: object) -> Rectangle:
+def tile_patch(
+    row: int, column: int, *, inset: float = 0.0, **look: object
+) -> Rectangle:
+    """Return the square of one tile, so much smaller on each side, to be drawn."""
     corner = (column - 0.5 + inset, row - 0.5 + inset)
     return Rectangle(corner, 1 - 2 * inset, 1 - 2 * inset, **look)  # pyright: ignore
 
@@ -264,7 +269,7 @@ def _draw_path(axes: Axes, path: list[tuple[int, int]]) -> None:
 def _draw_marks(axes: Axes, level: LevelMap, names: tuple[str, str]) -> None:
     handles = []
     for row, column in np.argwhere(level.proxy).tolist():
-        patch = _tile(
+        patch = tile_patch(
             row,
             column,
             inset=0.09,

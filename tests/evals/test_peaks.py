@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import mesagym
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.evals.peaks import peaks, steps_to_credit
 from mesagym.evals.tabular import Model, acting, follow, tabulate
+from mesagym.registry import environment_class
 
 LEVEL = """
 #######
@@ -23,7 +23,7 @@ LEVEL = """
 
 @pytest.fixture(scope="module")
 def env():
-    return mesagym.make("TwoGoals-v0", size=7)[0]
+    return environment_class("TwoGoals-v0")(size=7)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_who_values_all_situations_alike_has_no_peak(env, models, levels) -> Non
 
 def test_situations_of_one_value_share_the_peak(env, models, levels) -> None:
     values = discounted(models, 0) + discounted(models, 1)
-    near = np.asarray(steps_to_credit(first_of(models)) == 1).any(axis=1)[None]
+    near = (np.asarray(steps_to_credit(first_of(models))) == 1).any(axis=1)[None]
     _, peak = judge(env, models, levels, np.where(near, 2.0, values))
     assert peak.elsewhere[0, 0] == 0
     np.testing.assert_allclose(peak.at[0, 0].sum(), 1.0)

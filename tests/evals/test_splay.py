@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import mesagym
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.evals.splay import grounds, splay
 from mesagym.evals.tabular import acting, follow, tabulate
+from mesagym.registry import environment_class
 
 LEVELS = {
     "TwoGoals-v0": """
@@ -53,7 +53,7 @@ LEVELS = {
 
 
 def whole(name: str):
-    env = mesagym.make(name, size=7)[0]
+    env = environment_class(name)(size=7)
     level = jax.tree.map(np.asarray, env.parse(LEVELS[name]))
     return env, env.params_with(), level
 

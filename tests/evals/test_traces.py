@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-import mesagym
 from mesagym.agents.networks import MLP
 from mesagym.agents.policy import NetworkPolicy, OraclePolicy
 from mesagym.evals.episodes import run_episodes
@@ -17,11 +16,12 @@ from mesagym.evals.traces import (
     path_peak,
     traces,
 )
+from mesagym.registry import environment_class
 
 
 @pytest.fixture(scope="module")
 def pool() -> EvaluationPool:
-    env, _ = mesagym.make("TwoGoals-v0", size=7)
+    env = environment_class("TwoGoals-v0")(size=7)
     params = env.params_with(max_steps_in_episode=16)
     return build_pool(env, params, shifts_of(env)["clean"], 8)
 

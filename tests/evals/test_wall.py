@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-import mesagym
 from mesagym.agents.policy import RandomPolicy
 from mesagym.evals.tabular import acting
 from mesagym.evals.wall import wall_models, wall_test, without_coin
@@ -23,7 +22,7 @@ STAY, LEFT, RIGHT, JUMP = np.eye(4)
 
 @pytest.fixture(scope="module")
 def course():
-    env, _ = mesagym.make("CoinRun-v0", size=(6, 11), strip=3)
+    env = environment_class("CoinRun-v0")(size=(6, 11), strip=3)
     levels = jax.tree.map(lambda leaf: np.asarray(leaf)[None], env.parse(COURSE))
     return env, env.params_with(), levels
 

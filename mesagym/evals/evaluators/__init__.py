@@ -12,6 +12,8 @@ _MODULES: tuple[str, ...] = (
     "goal_posterior",
     "directedness",
     "agents_devices",
+    "critic",
+    "splayed",
     "stability",
 )
 """Modules of this folder, each with an ``EVALUATOR``."""
