@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
+from mesagym.cli.assess import RANDOM_DRAWS
 from mesagym.cli.main import main
 from mesagym.evals.evaluators import EVALUATORS
 from mesagym.registry import registered_envs
@@ -83,7 +84,7 @@ def test_one_that_does_not_exist_is_refused_by_its_nearest_name(
 def test_one_that_does_not_apply_is_refused_where_it_is_asked_for_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["env=tree_grove", "shifts=quick", "env.max_trees=4", "seeds=1"]
+    words = ["env=tree_grove", "shifts=quick", "seeds=1"]
     words += [word for word in TINY if "env=" not in word and "seeds" not in word]
     assert main(["train", *words, f"run={tmp_path / 'grove'}"]) == 0
     capsys.readouterr()
@@ -126,7 +127,9 @@ def test_tables_are_printed_as_csv_with_a_row_an_observation(
 def test_a_table_is_written_as_parquet(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "outcomes.parquet"
     assert main(["export", f"run={run}", f"out={out}"]) == 0
-    assert parquet.read_table(out).num_rows == 2 * 8 * (2 + 1 + 2)
+    # Two shifts of eight levels; two seeds, random's draws, two experts.
+    expected = 2 * 8 * (2 + RANDOM_DRAWS + 2)
+    assert parquet.read_table(out).num_rows == expected
 
 
 @pytest.mark.parametrize(
