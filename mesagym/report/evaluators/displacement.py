@@ -1,5 +1,7 @@
 """Displacement: how much each policy follows each thing, and its first actions."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -90,7 +92,7 @@ def _drawing(
     return Drawing(figure, f"{label.capitalize()}. " + " ".join(sentences), tips)
 
 
-def _looks(things: list[str]) -> dict[str, dict[str, str]]:
+def _looks(things: list[str]) -> dict[str, dict[str, Any]]:
     wanted = [thing for thing in things if thing not in _UNWANTED]
     colours = dict(zip(wanted, _COLOURS * len(things), strict=False))
     return {
@@ -104,7 +106,7 @@ def _looks(things: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _draw(
-    axes: Axes, y: float, rows: Columns, look: dict[str, str], gid: str
+    axes: Axes, y: float, rows: Columns, look: dict[str, Any], gid: str
 ) -> str | None:
     seeds = of_seeds(rows["seed"], rows["value"])
     seeds = seeds[np.isfinite(seeds)]
