@@ -207,8 +207,8 @@ class KeysChests(base.Environment):
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {
-        "keys": Thing("tiles", bit=KEY),
         "chests": Thing("tiles", bit=CHEST),
+        "keys": Thing("tiles", bit=KEY),
     }
     dynamics_version: ClassVar[int] = 1
 
