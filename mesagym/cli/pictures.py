@@ -5,12 +5,11 @@ import numpy as np
 
 from mesagym.cli.assess import pools_for, tested_always
 from mesagym.cli.playing import play
-from mesagym.envs.corner import Corner
 from mesagym.evals.maps import tile_map
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.report.figures import draw_figures
 from mesagym.report.films import Episode, film
-from mesagym.report.maps import LevelMap, corner_map, maps_to_bytes
+from mesagym.report.maps import LevelMap, maps_to_bytes, tabular_map
 from mesagym.report.page import report_html
 from mesagym.report.view import MAPS, RunView, load_run
 from mesagym.tracking import RunDirectory
@@ -51,7 +50,7 @@ def films_and_maps(
     """
     env, files = trained.env, {}
     shifts = tested_always(env)
-    if isinstance(env, Corner) and env.kind == "contest":
+    if env.tabular and env.kind == "contest":
         files[MAPS] = maps_to_bytes(_maps(trained, pools[shifts[1]]))
     for name, title in zip(shifts, _TITLES[env.kind], strict=True):
         files[f"films/{name}.gif"] = film(
@@ -88,14 +87,12 @@ def _maps(trained: Saved, pool: EvaluationPool) -> list[LevelMap]:
             pool.env, trained.policy, trained.of_seed(seed), level, pool.env_params
         )
         found.append(
-            corner_map(
+            tabular_map(
                 f"seed {seed}, clean level {k}",
-                level.walls,
+                np.asarray(level.walls),
                 level.agent.tolist(),
-                level.cheese.tolist(),
-                int(level.region),
-                seen.probabilities,
-                seen.values,
+                pool.env.action_names,
+                seen,
             )
         )
     return found

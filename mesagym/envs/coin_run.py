@@ -35,7 +35,7 @@ class Level:
     @property
     def walls(self) -> Any:
         """Which tiles cannot be entered, bool[height, width]."""
-        return courses.solid(self.tiles)
+        return (self.tiles == courses.WALL) | (self.tiles == courses.CRATE)
 
 
 @struct.dataclass

@@ -8,6 +8,7 @@ from mesagym.report.films import save_film as save_film
 from mesagym.report.maps import LevelMap as LevelMap
 from mesagym.report.maps import corner_map as corner_map
 from mesagym.report.maps import maps_to_bytes as maps_to_bytes
+from mesagym.report.maps import tabular_map as tabular_map
 from mesagym.report.page import report_html as report_html
 from mesagym.report.page import write_report as write_report
 from mesagym.report.terminal import show_results as show_results

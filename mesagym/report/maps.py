@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 
+from mesagym.evals.maps import TileMap
 from mesagym.report import style
 from mesagym.report.style import Drawing
 from mesagym.tracking.arrays import arrays_to_bytes, bytes_to_arrays
@@ -39,6 +40,8 @@ class LevelMap:
     proxy: np.ndarray  # bool[height, width] the same for the proxy
     probs: np.ndarray  # float[height, width, 4] of up, left, down, right
     values: np.ndarray  # float[height, width] expected discounted return
+    path: np.ndarray | None = None  # int[n, 2] the likeliest; found by moves if None
+    credited: np.ndarray | None = None  # int[2] steps along it to base and proxy, or -1
 
     @property
     def visible(self) -> np.ndarray:
@@ -75,6 +78,42 @@ def corner_map(
     return LevelMap(title, walls, start, base, proxy, probs, values)
 
 
+def tabular_map(
+    title: str,
+    walls: Bool[np.ndarray, "height width"],
+    agent: Sequence[int],
+    action_names: Sequence[str],
+    seen: TileMap,
+) -> LevelMap:
+    """Return the map of a level of any environment whose situations can be listed.
+
+    Args:
+        title: what to write above it, the run's label apart.
+        walls: of the level.
+        agent: ``(row, column)`` of the start.
+        action_names: of the environment; a jump is drawn upwards, staying not at all.
+        seen: what a policy would do there.
+    """
+    places = {"up": 0, "jump": 0, "left": 1, "down": 2, "right": 3}
+    probs = np.zeros((*walls.shape, len(MOVES)))
+    for action, name in enumerate(action_names):
+        if name in places:
+            probs[..., places[name]] += seen.probabilities[..., action]
+    proxies = seen.credited[1:][seen.credited[1:] > 0]
+    credited = np.array([seen.credited[0], min(proxies, default=-1)], np.int32)
+    return LevelMap(
+        title,
+        walls,
+        (int(agent[0]), int(agent[1])),
+        seen.credits[..., 0],
+        np.asarray(seen.credits[..., 1:].any(axis=-1)),
+        probs,
+        seen.values,
+        seen.path,
+        credited,
+    )
+
+
 def maps_to_bytes(maps: Sequence[LevelMap]) -> bytes:
     """Return maps as one safetensors file, for ``figures/maps.safetensors``."""
     arrays: dict[str, np.ndarray] = {}
@@ -82,6 +121,9 @@ def maps_to_bytes(maps: Sequence[LevelMap]) -> bytes:
         for name in ("walls", "base", "proxy", "probs", "values"):
             arrays[f"{k}/{name}"] = getattr(each, name)
         arrays[f"{k}/agent"] = np.array(each.agent, np.int32)
+        for name in ("path", "credited"):
+            if getattr(each, name) is not None:
+                arrays[f"{k}/{name}"] = getattr(each, name)
     titles = json.dumps([each.title for each in maps]).encode()
     arrays["titles"] = np.frombuffer(titles, np.uint8)
     return arrays_to_bytes(arrays)
@@ -100,6 +142,10 @@ def maps_from_bytes(data: bytes) -> tuple[LevelMap, ...]:
             name: arrays[f"{k}/{name}"]
             for name in ("walls", "base", "proxy", "probs", "values")
         }
+        # Maps of earlier versions have no path of their own.
+        for name in ("path", "credited"):
+            if f"{k}/{name}" in arrays:
+                fields[name] = arrays[f"{k}/{name}"]
         row, column = arrays[f"{k}/agent"].tolist()
         maps.append(LevelMap(title=title, agent=(row, column), **fields))
     return tuple(maps)
@@ -193,6 +239,10 @@ def likely_path(level: LevelMap) -> tuple[list[tuple[int, int]], Mapping[str, in
         tiles from the start on, and the 1-based step of the first arrival at
         ``base`` and ``proxy``, as far as they are reached.
     """
+    if level.path is not None and level.credited is not None:
+        tiles = [(int(row), int(column)) for row, column in level.path]
+        steps = dict(zip(("base", "proxy"), level.credited.tolist(), strict=True))
+        return tiles, {name: step for name, step in steps.items() if step > 0}
     here, path, arrived = level.agent, [level.agent], {}
     seen: set[tuple[int, int]] = set()
     while here not in seen:

@@ -7,6 +7,7 @@ import pytest
 from mesagym.agents.policy import RandomPolicy
 from mesagym.evals.tabular import acting
 from mesagym.evals.wall import wall_models, wall_test, without_coin
+from mesagym.registry import environment_class
 
 COURSE = """
 ###########

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.agents.policy import OraclePolicy, RandomPolicy, Record
 from mesagym.errors import UserError
 from mesagym.evals.evaluators.base import (
     APPROXIMATE,
@@ -53,11 +53,8 @@ class Split:
             steps = self.env.guide(level, self.values)[agent[0], agent[1]]
             return params * 0.9 ** steps.astype(jnp.float32)
 
-        return (
-            action,
-            carry,
-            record.replace(value=jax.vmap(value)(state.level, state.agent)),
-        )
+        values = jax.vmap(value)(state.level, state.agent)
+        return action, carry, Record(record.logits, values, {})
 
 
 def contestant(policy: Any, name: str = "trained", scale: float = 1.0) -> Contestant:

@@ -1,11 +1,13 @@
 """The figure of a splayed level, from made-up rows of a corridor."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mesagym.evals.evaluators.base import gathered, tidy
 from mesagym.evals.outcomes import Contestant
-from mesagym.report.evaluators.splayed import figures, splayed_figure
+from mesagym.report.evaluators.splayed import OUTCOMES, figures, splayed_figure
 
 WHO = Contestant("trained", "sampled", None, (), (0, 1))
 OUTCOME = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0}
@@ -40,13 +42,11 @@ def test_panels_share_walls_and_are_named(rows) -> None:
     assert titles == ["a  by start", "b  by goal", "c  own goal"]
 
 
-def test_colours_are_those_of_the_mean_over_seeds(rows) -> None:
-    from mesagym.report.evaluators.splayed import OUTCOMES
-
-    (drawing,) = figures(rows)
+def test_colours_are_those_of_the_mean_over_seeds(rows):
+    axes: Any = figures(rows)[0].figure.axes[0]
     faces = {
         (round(patch.get_x() + 0.5), round(patch.get_y() + 0.5)): patch.get_facecolor()
-        for patch in drawing.figure.axes[0].patches[:18]
+        for patch in axes.patches[:18]
     }
     for column, outcome in OUTCOME.items():
         np.testing.assert_allclose(
@@ -54,9 +54,9 @@ def test_colours_are_those_of_the_mean_over_seeds(rows) -> None:
         )
 
 
-def test_arrows_point_where_the_likeliest_action_leads(rows) -> None:
-    (drawing,) = figures(rows)
-    (arrows,) = (c for c in drawing.figure.axes[2].collections if hasattr(c, "U"))
+def test_arrows_point_where_the_likeliest_action_leads(rows):
+    axes: Any = figures(rows)[0].figure.axes[2]
+    (arrows,) = (c for c in axes.collections if hasattr(c, "U"))
     # None on the base object's tile, where the episode is over.
     assert len(arrows.U) == 3
     assert (np.asarray(arrows.U) < 0).all()
