@@ -15,7 +15,7 @@ from mesagym.evals.evaluators.base import (
     gathered,
     tidy,
 )
-from mesagym.evals.goals.asked import SHIFTS, key_of, pools_of, tabular_scope
+from mesagym.evals.evaluators.tables import SHIFTS, key_of, pools_of, tabular_scope
 from mesagym.evals.goals.devices import (
     CONTEXT_SETS,
     EPSILON_PRIORS,

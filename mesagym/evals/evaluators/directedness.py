@@ -20,7 +20,7 @@ from mesagym.evals.evaluators.base import (
     gathered,
     tidy,
 )
-from mesagym.evals.goals.asked import SHIFTS, key_of, pools_of, tabular_scope
+from mesagym.evals.evaluators.tables import SHIFTS, key_of, pools_of, tabular_scope
 from mesagym.evals.goals.directed import NUM_TILES, gains, rank_p, scores
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool

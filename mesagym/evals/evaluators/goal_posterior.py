@@ -19,7 +19,7 @@ from mesagym.evals.evaluators.base import (
     gathered,
     tidy,
 )
-from mesagym.evals.goals.asked import SHIFTS, key_of, pools_of, tabular_scope
+from mesagym.evals.evaluators.tables import SHIFTS, key_of, pools_of, tabular_scope
 from mesagym.evals.goals.posterior import (
     Explained,
     explain,

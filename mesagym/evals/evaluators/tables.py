@@ -1,4 +1,4 @@
-"""What the evaluators of goals ask of an environment and of a study."""
+"""What evaluators of levels as tables ask of an environment and of a study."""
 
 import zlib
 from collections.abc import Iterator
