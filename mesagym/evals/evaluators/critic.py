@@ -162,10 +162,12 @@ def _exact(
         if null is not None:
             others = acting(env, null.policy, null.params, levels, env_params).values
         for s in range(len(contestant.seeds)):
-            critics = [acts.values[s]]
+            # A policy without weights is one for all its seeds.
+            own = s % len(acts.values)
+            critics = [acts.values[own]]
             if others is not None:
                 critics.append(others[s % len(others)])
-            found = peaks(models, acts.probabilities[s], np.stack(critics), horizon)
+            found = peaks(models, acts.probabilities[own], np.stack(critics), horizon)
             acted, judged = jax.tree.map(lambda leaf: np.asarray(leaf), found)
             numbers: dict[tuple[str, str], np.ndarray] = {}
             for c, end in zip(range(len(critics)), ("", _UNTRAINED), strict=False):

@@ -102,6 +102,9 @@ def _level(
         numbers = _numbers(found, ground)
         if number < MAPPED:
             numbers |= _maps(env, found, ground)
+        # A policy without weights is one for all its seeds.
+        times = len(each.seeds) // len(found.outcome)
+        numbers = {name: np.tile(values, times) for name, values in numbers.items()}
         tables += [
             tidy(each, pool.shift.name, measure, values[:, None], about, [number])
             for (measure, about), values in numbers.items()
