@@ -266,8 +266,9 @@ def _wall(
             others = acting(env, null.policy, null.params, some, env_params).values
         found: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for s in range(len(contestant.seeds)):
-            probabilities = acts.probabilities[s]
-            own = wall_test(models, walls, probabilities, acts.values[s], horizon)
+            mine = s % len(acts.values)
+            probabilities = acts.probabilities[mine]
+            own = wall_test(models, walls, probabilities, acts.values[mine], horizon)
             found[names[0]].append(np.asarray(own.crossed)[:kept])
             found[names[1]].append(np.asarray(own.columns)[:kept])
             if len(others):
