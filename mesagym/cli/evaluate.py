@@ -232,7 +232,7 @@ def _modes(assessment: Assessment) -> list[str]:
 
 
 _SHORT = {
-    MISGENERALIZED: "misgeneral.",
+    MISGENERALIZED: "misgen.",
     INCAPABLE: "incapable",
     SEED_DEPENDENT: "seeds differ",
     NOT_APPLICABLE: "–",
