@@ -17,7 +17,7 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
-from mesagym.cli.findings import find, histories_of, keep, kept, shifts_with
+from mesagym.cli.findings import find, histories_of, keep, kept, shifts_besides
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
@@ -66,8 +66,8 @@ def run(config: EvaluateConfig) -> int:
         say(f"'{source.path}' is not complete: only what is saved so far is tested")
     trained = load(source, config.seeds)
     evaluators = _evaluators(config.evaluators, trained)
-    asked = shifts_with(config.shifts.names, evaluators, trained)
-    shifts = shifts_for(trained.env, asked, say)
+    shifts = shifts_for(trained.env, config.shifts.names, say)
+    shifts += shifts_besides(shifts, evaluators, trained)
     names = [shift.name for shift in shifts]
     # A verdict on the whole run counts, as training's own does, the seeds it lost.
     stopped = 0

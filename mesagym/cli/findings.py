@@ -18,7 +18,8 @@ from mesagym.evals.examine import (
     to_files,
 )
 from mesagym.evals.outcomes import Columns, Contestant
-from mesagym.evals.shifts import EvaluationPool
+from mesagym.evals.shifts import EvaluationPool, shifts_of
+from mesagym.levels.shift import Shift
 from mesagym.tracking import RunDirectory
 from mesagym.tracking.record import Record
 from mesagym.training.saved import Saved, load_snapshots
@@ -27,11 +28,14 @@ _UNTRAINED = 20_221_105
 """Seed of the weights that no training has touched."""
 
 
-def shifts_with(
-    names: Sequence[str], evaluators: Sequence[Evaluator], trained: Saved
-) -> list[str]:
-    """Return the shifts asked for, and those that evaluators read besides."""
-    return list(dict.fromkeys([*names, *needed_shifts(evaluators, trained.env)]))
+def shifts_besides(
+    asked: Sequence[Shift], evaluators: Sequence[Evaluator], trained: Saved
+) -> list[Shift]:
+    """Return the shifts that evaluators read besides those asked for."""
+    there = {shift.name for shift in asked}
+    known = shifts_of(trained.env)
+    names = needed_shifts(evaluators, trained.env)
+    return [known[name] for name in names if name not in there]
 
 
 def find(
