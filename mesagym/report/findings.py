@@ -19,6 +19,14 @@ _NUMBERS_SHOWN = 3
 """Numbers of an evaluator in the table of the terminal, the first of its measures."""
 
 
+_TITLES = {"agents_devices": "agents and devices"}
+"""Names that need more than spaces to be read aloud."""
+
+
+def _title(evaluator: str) -> str:
+    return _TITLES.get(evaluator, spoken(evaluator))
+
+
 def findings_table(findings: Findings, policy: str, mode: str) -> Table:
     """Return one row an evaluator: what it reads, first numbers, how far to trust it.
 
@@ -40,7 +48,7 @@ def findings_table(findings: Findings, policy: str, mode: str) -> Table:
             # The table of shifts says it all.
             numbers = []
         table.add_row(
-            Text(spoken(name)),
+            Text(_title(name)),
             Text(read),
             Text("\n".join(map(number_text, numbers)) or "–"),
             Text(facts["scope"]["how"]),
@@ -114,7 +122,7 @@ def _row(found: Findings, name: str, mode: str) -> str:
     if facts["claims"]:
         read = in_short(answers(found.readings(name), "trained", mode))
     return (
-        f'<tr><th scope="row">{escape(spoken(name))}</th>'
+        f'<tr><th scope="row">{escape(_title(name))}</th>'
         f'<td data-name="reads"><span><b>{escape(read)}</b></span></td>'
         f'<td data-name="trust"><span>{escape(facts["scope"]["how"])}</span></td></tr>'
     )
@@ -144,7 +152,7 @@ def _evidence(place: int, found: Findings, name: str, mode: str) -> str:
     return (
         f"<h4>{escape(facts['question'])}</h4>\n"
         + (f'<div class="panels">{panels}</div>\n' if panels else "")
-        + f"<details><summary>{escape(capital(spoken(name)))}: numbers, seed by seed, "
+        + f"<details><summary>{escape(capital(_title(name)))}: numbers, seed by seed, "
         "and what they mean</summary>"
         + (f"<dl>{items}</dl>" if items else "")
         + (f"<ul>{whys}</ul>" if whys else "")
@@ -156,10 +164,10 @@ def _caveats(found: Findings) -> str:
     items = []
     for name, facts in found.facts.items():
         scope = facts["scope"]
-        text = f"{spoken(name)}: {scope['how']}, {scope['why']}. Null: {facts['null']}."
+        text = f"{_title(name)}: {scope['how']}, {scope['why']}. Null: {facts['null']}."
         items.append(" ".join([text, *facts["notes"]]) + f" After {facts['source']}.")
     items += [
-        f"{spoken(name)} does not apply here: {why}."
+        f"{_title(name)} does not apply here: {why}."
         for name, why in found.absent.items()
     ]
     listed = "".join(f"<li>{escape(capital(text))}</li>" for text in items)

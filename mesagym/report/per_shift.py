@@ -5,7 +5,6 @@ from html import escape
 
 from mesagym.evals.shift_verdict import judge_shifts
 from mesagym.evals.suite import suite_tests
-from mesagym.report.pieces import capital
 from mesagym.report.significance import HEADINGS, suite_note, suite_rows
 from mesagym.report.tally import shift_title
 from mesagym.report.view import RunView, columns_of
@@ -36,7 +35,7 @@ def _of_run(run: RunView) -> str:
         for name, each in words.items()
     )
     return (
-        f"<details><summary>{escape(capital(run.label))}: the verdict on each shift, "
+        f"<details><summary>{escape(run.label)}: the verdict on each shift, "
         "and whether it differs from random</summary>"
         f'<table class="numbers"><thead><tr><th scope="col"></th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>"
