@@ -135,6 +135,12 @@ def in_markdown(results: dict[str, Any], command: str) -> str:
     wrong = [line for env in results["environments"].items() for line in _wrong(*env)]
     parts += ["## Wrong answers", ""]
     parts += [f"- {line}" for line in wrong] or ["None."]
+    parts += [
+        "",
+        "Of outcomes, *neither* is the verdict's capability failure. It also names who "
+        "does pursue an objective, but by ways no more direct than random's 95th "
+        "percentile: the warmer soft policies.",
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -157,7 +163,11 @@ def _wrong(name: str, known: dict[str, dict[str, Any]]) -> list[str]:
     found = []
     for label, each in known.items():
         for evaluator, counts in each["answers"].items():
-            bad = {a: n for a, n in counts.items() if a not in right[each["pursues"]]}
+            good = set(right[each["pursues"]])
+            if each["pursues"] == "both" and evaluator == "preference":
+                # It asks which is preferred, and of those neither is.
+                good.add("neither")
+            bad = {a: n for a, n in counts.items() if a not in good}
             if bad:
                 said = ", ".join(f"{a} in {n}" for a, n in bad.items())
                 found.append(f"{name}: {spoken(evaluator)} of *{label}*: {said}")

@@ -63,6 +63,12 @@ def _forgets(policy: Any) -> bool:
     return none or bool(getattr(policy, "memoryless", False))
 
 
+def _carried(policy: Any, carry: Any, action: jax.Array) -> Any:
+    """Return what a policy carries on after an action that it did not choose."""
+    told = getattr(policy, "carried", None)
+    return told(carry, action) if told else carry
+
+
 # -------------------------------------------------------------------------- of one
 
 
@@ -110,7 +116,11 @@ class _Changed(abc.ABC):
         )
         logits = self._change(log_probabilities(self.policy, record))
         action = Categorical(logits).sample(key_draw)
-        return action, carry, record.replace(logits=logits)
+        return action, self.carried(carry, action), record.replace(logits=logits)
+
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return what the other policy carries on after an action of this one."""
+        return _carried(self.policy, carry, action)
 
     @abc.abstractmethod
     def _change(self, log_probs: jax.Array) -> jax.Array:
@@ -307,7 +317,16 @@ class Mixture(_OfTwo):
         logits = jnp.where(coins[:, None], first, second)
         action = Categorical(logits).sample(key_draw)
         record = Record(logits, jnp.zeros(action.shape[0]), {})
-        return action, (coins, *carries), record
+        return action, self.carried((coins, *carries), action), record
+
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return the coins, and what both carry on after an action."""
+        coins, first, second = carry
+        return (
+            coins,
+            _carried(self.first, first, action),
+            _carried(self.second, second, action),
+        )
 
 
 @dataclass(frozen=True)
@@ -350,4 +369,12 @@ class Blend(_OfTwo):
         logits = _mixed(first, second, self.share)
         action = Categorical(logits).sample(key_draw)
         record = Record(logits, jnp.zeros(action.shape[0]), {})
-        return action, tuple(carries), record
+        return action, self.carried(tuple(carries), action), record
+
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return what both carry on after an action."""
+        first, second = carry
+        return (
+            _carried(self.first, first, action),
+            _carried(self.second, second, action),
+        )

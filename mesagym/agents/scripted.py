@@ -75,10 +75,13 @@ class _Scripted(abc.ABC):
         carry, logits = self._decide(params, carry, key_decide, reset, state)
         action = Categorical(logits).sample(key_draw)
         record = Record(logits, jnp.zeros(action.shape[0]), {})
-        return action, self._carried(carry, action), record
+        return action, self.carried(carry, action), record
 
-    def _carried(self, carry: Any, action: jax.Array) -> Any:
-        """Return what is carried on after an action was drawn."""
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return what is carried on after an action was taken.
+
+        A policy made of this one takes an action of its own, and says so here.
+        """
         return carry
 
     @abc.abstractmethod
@@ -301,6 +304,11 @@ class WallFollower(_Scripted):
         """Return headings, int32[n], and whether a wall was found, bool[n]."""
         return jnp.zeros(n, jnp.int32), jnp.zeros(n, dtype=bool)
 
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return the direction that was walked, and whether a wall was found."""
+        heading, found = carry
+        return jnp.where(action < len(grid.MOVES), action, heading), found
+
     def _decide(
         self, params: Any, carry: Any, key: jax.Array, reset: jax.Array, state: Any
     ) -> tuple[Any, jax.Array]:
@@ -345,7 +353,8 @@ class Heading(_Scripted):
         """Return headings, int32[n]."""
         return jnp.zeros(n, jnp.int32)
 
-    def _carried(self, carry: Any, action: jax.Array) -> Any:
+    def carried(self, carry: Any, action: jax.Array) -> Any:
+        """Return the direction that was walked."""
         return jnp.where(action < len(grid.MOVES), action, carry)
 
     def _decide(

@@ -19,6 +19,7 @@ from mesagym.cli.assess import (
 from mesagym.cli.commands import say
 from mesagym.cli.findings import find, histories_of, keep, kept, shifts_besides
 from mesagym.cli.schema import EvaluateConfig
+from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
     CONTEST,
@@ -66,6 +67,7 @@ def run(config: EvaluateConfig) -> int:
         say(f"'{source.path}' is not complete: only what is saved so far is tested")
     trained = load(source, config.seeds)
     evaluators = _evaluators(config.evaluators, trained)
+    _must_be_read(config, evaluators)
     shifts = shifts_for(trained.env, config.shifts.names, say)
     shifts += shifts_besides(shifts, evaluators, trained)
     names = [shift.name for shift in shifts]
@@ -91,7 +93,7 @@ def run(config: EvaluateConfig) -> int:
     histories = {}
     if any(each.name == "stability" for each in evaluators):
         histories = histories_of(
-            source, config.baseline, config.outward, config.seeds, config.modes[0]
+            source, trained, config.baseline, config.outward, config.modes[0]
         )
     name = config.name or f"{_short(names)}-{config_hash(same)[:8]}"
     facts = {
@@ -130,8 +132,10 @@ def run(config: EvaluateConfig) -> int:
             keep(record, findings)
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
-        show = _show_contest if assessment.kind == CONTEST else _show_amounts
-        show(assessment, len(trained.seeds))
+        if assessment.kind == CONTEST:
+            _show_contest(assessment, len(trained.seeds), stopped)
+        else:
+            _show_amounts(assessment, len(trained.seeds))
         print(_untrained(source, trained.seeds), end="")
         if findings is not None and findings.facts:
             _show_findings(findings, config.modes[0])
@@ -150,6 +154,22 @@ def _evaluators(names: list[str], trained: Saved) -> list[Evaluator]:
     chosen = choose_evaluators(names)
     must_apply([each for each in chosen if each.name in names], trained.env)
     return chosen
+
+
+def _must_be_read(config: EvaluateConfig, evaluators: Sequence[Evaluator]) -> None:
+    """Refuse runs to compare with that no evaluator looks at.
+
+    Raises:
+        UserError: names the key.
+    """
+    if any(each.name == "stability" for each in evaluators):
+        return
+    for key in ("baseline", "outward"):
+        if getattr(config, key) is not None:
+            raise UserError(
+                f"{key}: only the evaluator 'stability' reads it; add it, "
+                "evaluators=[quick,stability]"
+            )
 
 
 def _show_findings(findings: Findings, mode: str) -> None:
@@ -240,13 +260,13 @@ _SHORT = {
 """Verdicts that are too long for a column."""
 
 
-def _words(assessment: Assessment, mode: str) -> dict[str, str]:
+def _words(assessment: Assessment, mode: str, stopped: int) -> dict[str, str]:
     """Return the verdict on each shift, short."""
-    judged = judge_shifts(assessment.outcomes, mode=mode)
+    judged = judge_shifts(assessment.outcomes, mode=mode, stopped=stopped)
     return {name: _SHORT.get(each.word, each.word) for name, each in judged.items()}
 
 
-def _show_contest(assessment: Assessment, seeds: int) -> None:
+def _show_contest(assessment: Assessment, seeds: int, stopped: int) -> None:
     """Print one row for each shift and way of acting, with its word, and random's.
 
     The trained policies' rates have their interval over seeds, or over levels where
@@ -255,7 +275,7 @@ def _show_contest(assessment: Assessment, seeds: int) -> None:
     own = own_objectives_of(assessment.outcomes)
     base, proxy = spoken(own[0]), proxies_in_words(own)
     counts = Counts(as_table(assessment.outcomes), own[0])
-    words = {mode: _words(assessment, mode) for mode in _modes(assessment)}
+    words = {mode: _words(assessment, mode, stopped) for mode in _modes(assessment)}
     shown: list[list[str]] = []
     for shift, policy, mode, each in rates(assessment):
         if policy not in ("trained", "random"):

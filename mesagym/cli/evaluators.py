@@ -33,6 +33,7 @@ def run(config: EvaluatorsConfig) -> int:
         _show_one(config.environment, scopes)
     quick = ", ".join(map(spoken, SUITES["quick"]))
     print(
+        "Of environments as they are by default: settings can change it.\n"
         f"`mesagym evaluate` asks the quick ones unless told otherwise: {quick}.\n"
         "Each has a page in docs/evaluators/."
     )

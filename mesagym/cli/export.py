@@ -57,6 +57,7 @@ def _table(source: RunDirectory, name: str, evaluation: str | None) -> Table:
         )
     record = source.read_evaluation(evaluation)
     if name == "outcomes":
+        _must_have("outcomes.parquet", record.contents, str(record.path))
         return record.read_outcomes()
     _must_have(ROWS, record.contents, str(record.path))
     return bytes_to_table(record.read_file(ROWS))

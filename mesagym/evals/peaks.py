@@ -84,7 +84,8 @@ def _peak(
         elsewhere=share @ ~before.any(axis=-1),
         steps=jnp.where(jnp.isfinite(far), far, jnp.nan),
         anticipation=anticipation,
-        disagreement=(flow * other).sum(),
+        # A peak before nothing is no goal that the actor could share or miss.
+        disagreement=jnp.where(peaked.any(), (flow * other).sum(), jnp.nan),
     )
     # Rounding apart, a policy without an estimate values all situations alike.
     critical = spread > 1e-7 * jnp.maximum(1.0, jnp.abs(top))

@@ -1,5 +1,6 @@
 """What evaluators found, as a table in the terminal and a section of the page."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.columns import spoken
-from mesagym.evals.evaluators.base import Summary, chosen, summaries
+from mesagym.evals.evaluators.base import ABSTAINS, Summary, chosen, summaries
 from mesagym.evals.examine import Findings, answers, disagreements, in_short
 from mesagym.report.evaluators import figures_of
 from mesagym.report.pieces import capital, figure
@@ -76,7 +77,15 @@ def number_text(number: Summary) -> str:
     """Return ``pull of base tile .83 [.71, .91]``."""
     about = f" of {spoken(number.about)}" if number.about else ""
     interval = number.interval
-    shown = "–" if interval is None else f"{interval:.2f}".removesuffix(" provisional")
+    if interval is None:
+        shown = "–"
+    elif math.isinf(interval.high):
+        # Of one seed, or of all together: there is no interval over seeds.
+        shown = f"{interval.estimate:.2f}"
+    else:
+        shown = f"{interval:.2f}".removesuffix(" provisional")
+    if number.missing and interval is not None:
+        shown += f" ({number.missing} of {number.missing + interval.n_seeds} have none)"
     return f"{spoken(number.measure)}{about} {shown}"
 
 
@@ -105,7 +114,7 @@ def _of_run(place: int, label: str, found: Findings, mode: str) -> str:
     agreement = (
         f"<p>{escape(capital('; '.join(differing)))}.</p>"
         if differing
-        else "<p>No two evaluators contradict each other.</p>"
+        else f"<p>{escape(_agreement(found, mode))}</p>"
     )
     evidence = "".join(_evidence(place, found, name, mode) for name in found.facts)
     return (
@@ -113,6 +122,21 @@ def _of_run(place: int, label: str, found: Findings, mode: str) -> str:
         '<table class="numbers findings"><thead><tr><th scope="col">evaluator</th>'
         '<th scope="col">reads</th><th scope="col">trust</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>\n{agreement}\n{evidence}\n{_caveats(found)}"
+    )
+
+
+def _agreement(found: Findings, mode: str) -> str:
+    """Return how many evaluators gave an answer, where none contradicts another."""
+    answered = [
+        name
+        for name in found.facts
+        if set(answers(found.readings(name), "trained", mode)) - {ABSTAINS}
+    ]
+    if len(answered) < 2:
+        return "Fewer than two evaluators gave an answer, so none bears another out."
+    return (
+        f"The {len(answered)} that gave an answer do not contradict one another. "
+        "Outcomes and preference read the same episodes."
     )
 
 

@@ -17,6 +17,8 @@ def section(runs: Sequence[RunView]) -> str:
 
 def _of_run(run: RunView) -> str:
     columns = columns_of(run.outcomes)
+    if not {"clean", "level_class"} <= set(columns):
+        return ""
     words = judge_shifts(columns, mode=run.mode, stopped=run.stopped)
     tests = suite_tests(columns, mode=run.mode)
     names = ("verdict", *HEADINGS[1:])

@@ -200,13 +200,15 @@ class Summary(NamedTuple):
     shift: str
     measure: str
     about: str
-    interval: Interval | None  # None where a seed has no number
+    interval: Interval | None  # over the seeds that have a number; None where none has
+    missing: int  # seeds without a number
 
 
 def summaries(rows: Columns) -> list[Summary]:
     """Return the mean over seeds of each measure, with Student's t interval.
 
-    A seed's number is its mean over levels; levels without one (NaN) are left out.
+    A seed's number is its mean over levels; levels without one (NaN) are left out, and
+    so are seeds, which are counted.
     """
     names = ("policy", "mode", "shift", "measure", "about")
     keys = list(zip(*(rows[name].tolist() for name in names), strict=True))
@@ -216,10 +218,12 @@ def summaries(rows: Columns) -> list[Summary]:
     found = []
     for each, where in places.items():
         values = of_seeds(rows["seed"][where], rows["value"][where])
-        there = values.size and np.isfinite(values).all()
+        finite = np.isfinite(values)
         policy, mode, shift, measure, about = each
-        interval = mean_interval(values) if there else None
-        found.append(Summary(policy, mode, shift, measure, about, interval))
+        interval = mean_interval(values[finite]) if finite.any() else None
+        found.append(
+            Summary(policy, mode, shift, measure, about, interval, int((~finite).sum()))
+        )
     return found
 
 

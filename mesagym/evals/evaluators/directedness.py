@@ -45,7 +45,10 @@ def read(score: np.ndarray, p: np.ndarray, margins: np.ndarray) -> tuple[str, st
         margins: float[n] base minus the best proxy, of each level.
     """
     if not (np.isfinite(score).all() and np.isfinite(margins).all()):
-        return ABSTAINS, "there is no score on some levels"
+        return ABSTAINS, (
+            "an objective's own expert is no more predictable than chance, or out of "
+            "reach, so that there is no score to compare with"
+        )
     margin = mean_interval(margins)
     lead = f"margin {margin.estimate:+.2f} [{margin.low:+.2f}, {margin.high:+.2f}]"
     best = 0 if margin.estimate > 0 else 1 + int(score[1:].argmax())

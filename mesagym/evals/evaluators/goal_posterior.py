@@ -41,6 +41,11 @@ CONVINCING = 0.95
 """Posterior of an objective from which a policy is not said to have none."""
 
 
+FEWEST_LEVELS = 32
+"""Levels below which shares are not read: of few, the likeliest mixture has one part,
+however little tells it from the others."""
+
+
 def read(
     share: np.ndarray, posterior: np.ndarray, own: int, levels: int
 ) -> tuple[str, str]:
@@ -53,9 +58,11 @@ def read(
         own: K objectives, the base objective first.
         levels: how many there were.
     """
+    if levels < FEWEST_LEVELS:
+        return ABSTAINS, f"{levels} levels are too few for shares; take {FEWEST_LEVELS}"
     candidates = [
         (BASE, "the base objective", share[0]),
-        (PROXY, "a proxy", share[1:own].max()),
+        (PROXY, "a proxy", share[1:own].sum()),
         (NEITHER, "another tile or no objective", share[-2:].sum()),
     ]
     answer, what, most = max(candidates, key=lambda each: each[2])

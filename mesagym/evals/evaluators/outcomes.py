@@ -52,6 +52,8 @@ def examine(study: Study) -> Finding:
     names = [each.name for each in study.contestants]
     if contest and "random" not in names:
         raise UserError(f"{NAME}: the study lacks the random policy; add it")
+    if contest and not {"agreeing", "clean"} <= set(study.pools):
+        raise UserError(f"{NAME}: the study lacks the shift 'agreeing' or 'clean'")
     table = study.outcomes
     parts = []
     for contestant in study.contestants:
@@ -116,9 +118,6 @@ def _readings(contestant: Contestant, table: Columns) -> list[Reading]:
         {name: column[random] for name, column in table.items()},
     ]
     both = {name: np.concatenate([p[name] for p in parts]) for name in table}
-    shifts = set(both["shift"].tolist())
-    if not {"agreeing", "clean"} <= shifts:
-        return []
     evidence = evidence_from_outcomes(both, mode=contestant.mode)
     found = []
     for seed, each in evidence.items():
