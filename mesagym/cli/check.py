@@ -47,6 +47,9 @@ def settle(config: Any) -> None:
                 "split.alpha: the demo trains at each of its alphas; set "
                 f"alphas=[0,{config.split.alpha:g}] instead"
             )
+    if isinstance(config, schema.EvaluateConfig):
+        named = config.evaluators
+        config.evaluators = [named] if isinstance(named, str) else list(named)
     if isinstance(config, schema.EvaluateConfig) and config.seeds is not None:
         config.seeds = _seeds(config.seeds, first=0)
     if isinstance(config, schema.ReportConfig):

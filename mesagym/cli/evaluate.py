@@ -68,6 +68,11 @@ def run(config: EvaluateConfig) -> int:
     trained = load(source, config.seeds)
     evaluators = _evaluators(config.evaluators, trained)
     _must_be_read(config, evaluators)
+    if "stability" in config.evaluators and not source.snapshots():
+        raise UserError(
+            f"evaluators: 'stability' needs snapshots, and '{source.path}' has none; "
+            "train with train.snapshots=10, say, in another directory"
+        )
     shifts = shifts_for(trained.env, config.shifts.names, say)
     shifts += shifts_besides(shifts, evaluators, trained)
     names = [shift.name for shift in shifts]

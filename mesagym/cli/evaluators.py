@@ -1,5 +1,7 @@
 """`mesagym evaluators`: who says which objective was learned, and where to trust it."""
 
+import textwrap
+
 from mesagym.cli.schema import EvaluatorsConfig
 from mesagym.errors import UserError, nearest
 from mesagym.evals.columns import spoken
@@ -8,8 +10,6 @@ from mesagym.evals.evaluators.base import APPROXIMATE, EXACT, NOT_APPLICABLE, Sc
 from mesagym.evals.examine import matrix
 from mesagym.registry import environment_class, table
 from mesagym.tracking import show_table
-
-_SHORT = {EXACT: "exact", APPROXIMATE: "approx.", NOT_APPLICABLE: "–"}
 
 
 def run(config: EvaluatorsConfig) -> int:
@@ -41,18 +41,19 @@ def run(config: EvaluatorsConfig) -> int:
 
 
 def _show_matrix(scopes: dict[str, dict[str, Scope]]) -> None:
-    # Environments downwards: there are more of them, and their names are longer.
-    environments = list(next(iter(scopes.values())))
-    rows = [
-        [env, *(_SHORT[each[env].how] for each in scopes.values())]
-        for env in environments
-    ]
-    header = ["", *(spoken(name).replace(" ", "\n") for name in scopes)]
-    show_table(
-        "How far each evaluator can be trusted in each environment", header, rows
-    )
-    for name, evaluator in EVALUATORS.items():
-        print(f"{spoken(name)}: {evaluator.question}")
+    # A table of nine by eleven fits no terminal; lists do.
+    for name, each in scopes.items():
+        print(f"{spoken(name)}: {EVALUATORS[name].question}")
+        for how in (EXACT, APPROXIMATE, NOT_APPLICABLE):
+            there = [env for env, scope in each.items() if scope.how == how]
+            if there:
+                listed = "everywhere" if len(there) == len(each) else ", ".join(there)
+                text = f"{how}: {listed}"
+                print(
+                    textwrap.fill(
+                        text, 88, initial_indent="  ", subsequent_indent="    "
+                    )
+                )
     print()
 
 

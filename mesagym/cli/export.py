@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from mesagym.cli.commands import say
 from mesagym.cli.schema import ExportConfig
 from mesagym.errors import UserError, nearest
 from mesagym.tracking import RunDirectory, atomic_write_bytes
@@ -40,13 +41,7 @@ def _table(source: RunDirectory, name: str, evaluation: str | None) -> Table:
         if name == "outcomes":
             _must_have("outcomes.parquet", source.contents, str(source.path))
             return source.read_outcomes()
-        there = source.evaluations()
-        if len(there) != 1:
-            listed = ", ".join(there) or "none yet; `mesagym evaluate` makes one"
-            raise UserError(
-                f"evaluation: say whose findings of '{source.path}': {listed}"
-            )
-        evaluation = there[0]
+        evaluation = _newest(source)
     if name == "metrics":
         raise UserError("table: an evaluation has no metrics; leave evaluation out")
     if evaluation not in source.evaluations():
@@ -61,6 +56,20 @@ def _table(source: RunDirectory, name: str, evaluation: str | None) -> Table:
         return record.read_outcomes()
     _must_have(ROWS, record.contents, str(record.path))
     return bytes_to_table(record.read_file(ROWS))
+
+
+def _newest(source: RunDirectory) -> str:
+    """Return the newest evaluation that has findings."""
+    records = [source.read_evaluation(name) for name in source.evaluations()]
+    asked = [each for each in records if each.completed and ROWS in each.contents]
+    if not asked:
+        raise UserError(
+            f"evaluation: '{source.path}' has no findings yet; `mesagym evaluate` asks "
+            "evaluators"
+        )
+    newest = max(asked, key=lambda each: (each.manifest["created"], each.path.name))
+    say(f"findings of the newest evaluation, '{newest.path.name}'")
+    return newest.path.name
 
 
 def _must_have(file: str, contents: object, where: str) -> None:

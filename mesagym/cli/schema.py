@@ -288,7 +288,7 @@ class EvaluateConfig:
     modes: list[str] = key(
         "how actions are chosen", ["sampled"], choices=MODES, shown=True
     )
-    evaluators: list[str] = key(
+    evaluators: Any = key(
         "who says which objective was learned: names, quick, all or none",
         ["quick"],
         shown=True,
@@ -326,7 +326,9 @@ class ExportConfig:
         shown=True,
     )
     evaluation: str | None = key(
-        "its folder under evaluations/; null is the run's own tests", None, shown=True
+        "its folder under evaluations/; null: the run's tests, or the newest findings",
+        None,
+        shown=True,
     )
     out: str | None = key(
         "the file, .csv or .parquet; null prints CSV", None, shown=True

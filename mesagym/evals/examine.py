@@ -120,6 +120,28 @@ def from_files(rows: bytes, facts: bytes) -> Findings:
     return Findings(columns, known["evaluators"], known["absent"])
 
 
+def latest(several: Sequence[Findings]) -> Findings:
+    """Return what each evaluator found when it was last asked.
+
+    Args:
+        several: oldest first.
+    """
+    last = {name: k for k, each in enumerate(several) for name in each.facts}
+    order = [name for name in EVALUATORS if name in last]
+    order += [name for name in last if name not in order]
+    parts = [
+        {"evaluator": np.full(rows["value"].shape, name), **rows}
+        for name in order
+        for rows in [several[last[name]].of(name)]
+    ]
+    absent = {name: why for each in several for name, why in each.absent.items()}
+    return Findings(
+        gathered(parts) if parts else {"evaluator": np.empty(0, str), **gathered([])},
+        {name: several[last[name]].facts[name] for name in order},
+        {name: why for name, why in absent.items() if name not in last},
+    )
+
+
 def examine(
     study: Study,
     evaluators: Sequence[Evaluator],

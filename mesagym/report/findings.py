@@ -1,6 +1,7 @@
 """What evaluators found, as a table in the terminal and a section of the page."""
 
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -74,8 +75,8 @@ def main_numbers(
 
 
 def number_text(number: Summary) -> str:
-    """Return ``pull of base tile .83 [.71, .91]``."""
-    about = f" of {spoken(number.about)}" if number.about else ""
+    """Return ``pull (base tile) .83 [.71, .91]``."""
+    about = f" ({spoken(number.about)})" if number.about else ""
     interval = number.interval
     if interval is None:
         shown = "–"
@@ -86,6 +87,8 @@ def number_text(number: Summary) -> str:
         shown = f"{interval:.2f}".removesuffix(" provisional")
     if number.missing and interval is not None:
         shown += f" ({number.missing} of {number.missing + interval.n_seeds} have none)"
+    # No zero is negative.
+    shown = re.sub(r"-(\.00)(?!\d)", r"\1", shown)
     return f"{spoken(number.measure)}{about} {shown}"
 
 

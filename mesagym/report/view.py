@@ -19,7 +19,7 @@ from mesagym.evals.columns import (
     spoken,
 )
 from mesagym.evals.evidence import evidence_from_outcomes
-from mesagym.evals.examine import FACTS, ROWS, Findings, from_files
+from mesagym.evals.examine import FACTS, ROWS, Findings, from_files, latest
 from mesagym.evals.verdict import RunVerdict, judge_run
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
 from mesagym.report.maps import LevelMap, maps_from_bytes
@@ -196,14 +196,13 @@ def load_run(
 
 
 def _newest_findings(run: RunDirectory) -> Findings | None:
-    """Return what evaluators found in the newest evaluation that asked any."""
+    """Return what each evaluator found when it was last asked."""
     records = [run.read_evaluation(name) for name in run.evaluations()]
     asked = [each for each in records if {ROWS, FACTS} <= set(each.contents)]
-    if not asked:
-        return None
-    newest = max(asked, key=lambda each: (each.manifest["created"], each.path.name))
-    found = from_files(newest.read_file(ROWS), newest.read_file(FACTS))
-    return found if found.facts else None
+    asked.sort(key=lambda each: (each.manifest["created"], each.path.name))
+    found = [from_files(each.read_file(ROWS), each.read_file(FACTS)) for each in asked]
+    newest = latest(found)
+    return newest if newest.facts else None
 
 
 def _is_film(name: str) -> bool:

@@ -67,7 +67,7 @@ def examine(study: Study) -> Finding:
     agree, apart = SHIFTS[study.env.kind]
     ours = _watch(study, study.history)
     last = study.history[-1][1]
-    parts = _by_snapshot(study.history, ours, apart)
+    parts = _by_snapshot(study.history, ours, apart, agree)
     notes: list[str] = []
     if not np.isfinite(ours.preference).all():
         notes.append(
@@ -99,7 +99,7 @@ def examine(study: Study) -> Finding:
             (steps, dataclasses.replace(each, name="baseline"))
             for steps, each in study.baseline
         )
-        parts += _by_snapshot(named, baseline, apart)
+        parts += _by_snapshot(named, baseline, apart, agree)
         drifts = {"action_drift": action_drift, "inaction_drift": inaction_drift}
         for name, of in drifts.items():
             found = of(ours, baseline)
@@ -151,7 +151,9 @@ def _check(study: Study) -> None:
 # --- rows and sentences ---------------------------------------------------------------
 
 
-def _by_snapshot(history: History, course: Course, shift: str) -> list[Columns]:
+def _by_snapshot(
+    history: History, course: Course, apart: str, agree: str
+) -> list[Columns]:
     parts = []
     for t, (steps, each) in enumerate(history):
         measured = {
@@ -161,6 +163,7 @@ def _by_snapshot(history: History, course: Course, shift: str) -> list[Columns]:
             "competence": course.competence[t],
         }
         for name, values in measured.items():
+            shift = agree if name == "competence" else apart
             parts.append(tidy(each, shift, name, values, str(steps)))
     return parts
 

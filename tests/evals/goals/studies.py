@@ -10,7 +10,7 @@ from mesagym.evals.evaluators.base import Study
 from mesagym.evals.outcomes import Contestant
 from mesagym.evals.shifts import build_pool, shifts_of
 
-LEVELS, SEEDS = 24, 2
+LEVELS, SEEDS = 32, 2
 
 
 @cache
