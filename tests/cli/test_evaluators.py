@@ -11,7 +11,7 @@ import pytest
 from mesagym.cli.assess import RANDOM_DRAWS
 from mesagym.cli.main import main
 from mesagym.evals.evaluators import EVALUATORS
-from mesagym.registry import registered_envs
+from mesagym.registry import table
 from mesagym.report.view import load_run
 
 TINY = (
@@ -72,6 +72,22 @@ def test_a_run_that_was_put_to_no_evaluator_has_no_such_section(
     assert load_run(tmp_path / "other").findings is None
 
 
+def test_stability_is_refused_before_any_work_where_there_are_no_snapshots(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted((run / "evaluations").iterdir())
+    assert main(["evaluate", f"run={run}", "evaluators=stability"]) == 2
+    assert "'stability' needs snapshots" in capsys.readouterr().err
+    assert sorted((run / "evaluations").iterdir()) == before
+
+
+def test_a_run_to_compare_with_that_nobody_reads_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", f"run={run}", f"baseline={run}"]) == 2
+    assert "only the evaluator 'stability' reads it" in capsys.readouterr().err
+
+
 def test_one_that_does_not_exist_is_refused_by_its_nearest_name(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +118,8 @@ def test_the_list_names_every_evaluator_and_environment(
     said = capsys.readouterr().out
     for evaluator in EVALUATORS.values():
         assert evaluator.question in said
-    assert said.count("exact") >= len(registered_envs)
+    for entry in table().values():
+        assert entry.config in said
 
 
 def test_the_list_of_one_environment_gives_reasons(
@@ -114,11 +131,11 @@ def test_the_list_of_one_environment_gives_reasons(
     assert "Did you mean 'two_goals'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("table", ["outcomes", "metrics", "findings"])
+@pytest.mark.parametrize("name", ["outcomes", "metrics", "findings"])
 def test_tables_are_printed_as_csv_with_a_row_an_observation(
-    run: Path, table: str, capfdbinary: pytest.CaptureFixture[bytes]
+    run: Path, name: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    assert main(["export", f"run={run}", f"table={table}"]) == 0
+    assert main(["export", f"run={run}", f"table={name}"]) == 0
     rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode())))
     assert rows
     assert "seed" in rows[0]
