@@ -17,30 +17,16 @@ from mesagym.agents.policy import (
     Intervention,
     Observations,
     Record,
+    forgets,
     fresh_where_reset,
+    log_probabilities,
     refuse_taps,
-    sure,
 )
 from mesagym.envs.lenses import Phantom, draw_phantom, lens_arrays, look
 from mesagym.errors import UserError
 from mesagym.levels.shift import Lens
 
 LogProbabilities = Float[Array, "batch action"]
-
-
-def log_probabilities(policy: Any, record: Record) -> LogProbabilities:
-    """Return the logarithms of what a policy drew its actions from.
-
-    Args:
-        policy: whose record it is. A ``greedy`` one takes the likeliest action.
-        record: what `act` returned.
-
-    Returns:
-        Finite: of an action never taken, `IMPOSSIBLE`.
-    """
-    if getattr(policy, "greedy", False):
-        return sure(record.logits.argmax(axis=-1), record.logits.shape[-1])
-    return jnp.maximum(jax.nn.log_softmax(record.logits), IMPOSSIBLE)
 
 
 def _mixed(
@@ -56,11 +42,6 @@ def _check_share(who: Any, name: str) -> None:
     share = getattr(who, name)
     if not 0 <= share <= 1:
         raise UserError(f"{type(who).__name__}: {name} is {share}, outside [0, 1]")
-
-
-def _forgets(policy: Any) -> bool:
-    none = not jax.tree.leaves(policy.init_carry(1))
-    return none or bool(getattr(policy, "memoryless", False))
 
 
 def _carried(policy: Any, carry: Any, action: jax.Array) -> Any:
@@ -81,7 +62,7 @@ class _Changed(abc.ABC):
     @property
     def memoryless(self) -> bool:
         """Whether the other policy is."""
-        return _forgets(self.policy)
+        return forgets(self.policy)
 
     def init_carry(self, n: int) -> Any:
         """Return the other policy's."""
@@ -192,7 +173,7 @@ class Lensed:
     def memoryless(self) -> bool:
         """Whether the policy is, and the lens shows the same at every sight."""
         alike = not self.lens.doubled and self.lens.noise == 0
-        return alike and _forgets(self.policy)
+        return alike and forgets(self.policy)
 
     def init_carry(self, n: int) -> Any:
         """Return phantoms, where the lens doubles, and the policy's carry."""
@@ -342,7 +323,7 @@ class Blend(_OfTwo):
     @property
     def memoryless(self) -> bool:
         """Whether both policies are."""
-        return _forgets(self.first) and _forgets(self.second)
+        return forgets(self.first) and forgets(self.second)
 
     def init_carry(self, n: int) -> Any:
         """Return both policies' carries."""

@@ -252,6 +252,31 @@ def sure(action: Actions, num_actions: int) -> Float[Array, "batch action"]:
     return jnp.where(chosen, 0.0, IMPOSSIBLE)
 
 
+def forgets(policy: Any) -> bool:
+    """Return whether a policy's next action depends on the state and nothing earlier.
+
+    Oracles carry their guide, which the level alone determines.
+    """
+    return bool(getattr(policy, "memoryless", False)) or not jax.tree.leaves(
+        policy.init_carry(1)
+    )
+
+
+def log_probabilities(policy: Any, record: Record) -> Float[Array, "batch action"]:
+    """Return the logarithms of what a policy drew its actions from.
+
+    Args:
+        policy: whose record it is. A ``greedy`` one takes the likeliest action.
+        record: what `act` returned.
+
+    Returns:
+        Finite: of an action never taken, `IMPOSSIBLE`.
+    """
+    if getattr(policy, "greedy", False):
+        return sure(record.logits.argmax(axis=-1), record.logits.shape[-1])
+    return jnp.maximum(jax.nn.log_softmax(record.logits), IMPOSSIBLE)
+
+
 @dataclass(frozen=True)
 class OraclePolicy:
     """Acts as one objective's own expert, which sees the level.

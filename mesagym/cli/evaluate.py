@@ -17,7 +17,7 @@ from mesagym.cli.assess import (
     verdict_of,
 )
 from mesagym.cli.commands import say
-from mesagym.cli.findings import find, histories_of, keep, kept, shifts_besides
+from mesagym.cli.findings import find, keep, kept, shifts_besides
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
@@ -33,6 +33,7 @@ from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.evaluators.base import Evaluator
 from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.examine import Findings, must_apply
+from mesagym.evals.histories import histories_of
 from mesagym.evals.shift_verdict import NOT_APPLICABLE, judge_shifts
 from mesagym.evals.verdict import judge_run
 from mesagym.evals.verdict_rule import (
@@ -96,9 +97,10 @@ def run(config: EvaluateConfig) -> int:
     if texts := {each.name: _texts(each.folder) for each in shifts if each.folder}:
         same["texts"] = texts
     histories = {}
-    if any(each.name == "stability" for each in evaluators):
+    wanted = source.snapshots() or config.baseline or config.outward
+    if wanted and any(each.name == "stability" for each in evaluators):
         histories = histories_of(
-            source, trained, config.baseline, config.outward, config.modes[0]
+            source, config.baseline, config.outward, config.seeds, config.modes[0]
         )
     name = config.name or f"{_short(names)}-{config_hash(same)[:8]}"
     facts = {

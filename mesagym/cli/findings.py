@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 
 from mesagym.cli.assess import contestants_of, oracles
-from mesagym.errors import UserError
 from mesagym.evals.evaluators.base import Evaluator, History, Study
 from mesagym.evals.examine import (
     FACTS,
@@ -21,9 +20,8 @@ from mesagym.evals.examine import (
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool, shifts_of
 from mesagym.levels.shift import Shift
-from mesagym.tracking import RunDirectory
 from mesagym.tracking.record import Record
-from mesagym.training.saved import Saved, load_snapshots
+from mesagym.training.saved import Saved
 
 _UNTRAINED = 20_221_105
 """Seed of the weights that no training has touched."""
@@ -73,60 +71,6 @@ def find(
         **histories,
     )
     return examine(study, evaluators, say)
-
-
-def histories_of(
-    run: RunDirectory,
-    trained: Saved,
-    baseline: str | None,
-    outward: str | None,
-    mode: str,
-) -> dict[str, History]:
-    """Return the policies of a run's snapshots, and of the runs it is compared with.
-
-    Args:
-        run: without snapshots it has no history, which is none of its faults.
-        trained: its policies at the end.
-        baseline: a run matched with it.
-        outward: the run that it comes back from.
-        mode: how the policies act.
-
-    Raises:
-        UserError: a run to compare with that has no snapshots, another environment,
-            other seeds or, the baseline, other steps.
-    """
-    found: dict[str, History] = {}
-    if run.snapshots():
-        found["history"] = _history(run, trained, mode, "run")
-    for key, path in (("baseline", baseline), ("outward", outward)):
-        if path is not None:
-            found[key] = _history(RunDirectory.read(path), trained, mode, key)
-    matched = [[t for t, _ in found.get(k, ())] for k in ("history", "baseline")]
-    if all(matched) and matched[0] != matched[1]:
-        raise UserError(
-            f"baseline: '{baseline}' has snapshots at other steps than '{run.path}'; "
-            "train it with the same train.steps and train.snapshots"
-        )
-    return found
-
-
-def _history(run: RunDirectory, trained: Saved, mode: str, key: str) -> History:
-    found = load_snapshots(run)
-    for _, saved in found:
-        if saved.env != trained.env:
-            raise UserError(
-                f"{key}: '{run.path}' was trained in another environment, or with "
-                "other settings of it; compare runs of the same"
-            )
-        if missing := sorted(set(trained.seeds) - set(saved.seeds)):
-            raise UserError(
-                f"{key}: '{run.path}' has no snapshot of seed {missing[0]}; name the "
-                "seeds that all have, seeds=[...]"
-            )
-    return tuple(
-        (steps, contestants_of(saved, [mode])[0])
-        for steps, saved in load_snapshots(run, trained.seeds)
-    )
 
 
 def _untrained(trained: Saved) -> Contestant:

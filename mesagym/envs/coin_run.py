@@ -168,6 +168,8 @@ class CoinRun(base.Environment):
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {"coin": Thing("coin")}
+    positional: ClassVar[bool] = True
+    remembered: ClassVar[str | None] = "rises"
     dynamics_version: ClassVar[int] = 1
 
     size: Any = (9, 33)
@@ -218,22 +220,6 @@ class CoinRun(base.Environment):
                 "env.permeable_wall: true, and nothing is beyond the end wall; use "
                 "env.strip=4 or another above 0"
             )
-
-    # ------------------------------------------------------------- situations
-
-    @property
-    def tabular(self) -> bool:
-        return True
-
-    def situations(self, level: Level) -> State:
-        """Return every tile, with and without another tile to rise."""
-        level_off = super().situations(level)
-        rising = dataclasses.replace(level_off, rises=jnp.ones_like(level_off.rises))
-        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), level_off, rising)
-
-    def situation_of(self, state: State) -> Int[Array, ""]:
-        place = super().situation_of(state)
-        return place + state.rises * (self.height * self.width)
 
     # --------------------------------------------------------------- stepping
 

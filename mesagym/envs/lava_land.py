@@ -176,6 +176,8 @@ class LavaLand(MazeContest):
         ),
     )
     movable: ClassVar[dict[str, Thing]] = {"cheese": Thing("cheese"), "wall": WALL}
+    positional: ClassVar[bool] = True
+    remembered: ClassVar[str | None] = "touched"
     dynamics_version: ClassVar[int] = 1
 
     layout: str = "open"
@@ -207,20 +209,6 @@ class LavaLand(MazeContest):
             raise UserError(f"env.lava_share: {share:g} is outside [0, 1]")
 
     # ------------------------------------------------------------- situations
-
-    @property
-    def tabular(self) -> bool:
-        return True
-
-    def situations(self, level: Level) -> State:
-        """Return every tile, before and after lava was stepped on."""
-        clean = super().situations(level)
-        touched = dataclasses.replace(clean, touched=jnp.ones_like(clean.touched))
-        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), clean, touched)
-
-    def situation_of(self, state: State) -> Int[Array, ""]:
-        place = super().situation_of(state)
-        return place + state.touched * (self.height * self.width)
 
     def for_any_start(self, level: Level) -> Level:
         """Return the level as if it were barred from everywhere.

@@ -14,12 +14,15 @@ class Situated(abc.ABC):
 
     A *situation* is all that matters for what happens next, until an objective is first
     credited. Where nothing but the agent's tile matters, an environment says so by
-    ``positional``; where little more does, it overrides `situations` and
-    `situation_of`; elsewhere levels have too many, and `tabular` is false.
+    ``positional``, and names in ``remembered`` a flag that matters besides; where more
+    does, it overrides `situations` and `situation_of`; elsewhere levels have too many,
+    and `tabular` is false.
     """
 
     positional: ClassVar[bool] = False
     """Whether only the agent's tile changes until an objective is first credited."""
+    remembered: ClassVar[str | None] = None
+    """Name of a flag of the state, bool[], that matters besides the tile."""
     height: Any
     width: Any
 
@@ -38,11 +41,19 @@ class Situated(abc.ABC):
         )
         tiles = jnp.stack([rows.ravel(), columns.ravel()], axis=-1).astype(jnp.int32)
         start = self.initial_state(level, jnp.int32(-1), jnp.int32(-1))
-        return jax.vmap(lambda tile: dataclasses.replace(start, agent=tile))(tiles)
+        found = jax.vmap(lambda tile: dataclasses.replace(start, agent=tile))(tiles)
+        if self.remembered is None:
+            return found
+        flag = {self.remembered: jnp.ones_like(getattr(found, self.remembered))}
+        raised = dataclasses.replace(found, **flag)
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), found, raised)
 
     def situation_of(self, state: Any) -> Int[Array, ""]:
         """Return the place of a state's situation among `situations`."""
-        return state.agent[0] * self.width + state.agent[1]
+        place = state.agent[0] * self.width + state.agent[1]
+        if self.remembered is None:
+            return place
+        return place + getattr(state, self.remembered) * (self.height * self.width)
 
     def for_any_start(self, level: Any) -> Any:
         """Return a level that credits alike whatever tile an episode starts from.

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from mesagym.agents.policy import forgets, log_probabilities
 from mesagym.envs.base import Environment
 from mesagym.envs.movable import Displaced
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.outcomes import Contestant
-from mesagym.evals.tabular import Model, acting, forgets, tabulate
+from mesagym.evals.tabular import Model, acting, tabulate
 
 LEVELS_AT_ONCE = 256
 """Levels followed together; bounds memory whatever the size of a pool."""
@@ -197,21 +198,15 @@ def _run(
         carry = policy.init_carry(n)
         key_first = jax.random.split(key, 3)[1]
         resets = jnp.ones(n, dtype=bool)
-        logits = act(carry, obs, key_first, resets, state)[2].logits
+        record = act(carry, obs, key_first, resets, state)[2]
         loop = (
             *(jnp.int32(0), key, obs, state, carry),
             *(resets, jnp.zeros((n, 2), dtype=bool)),
         )
         first = jax.lax.while_loop(lambda loop: loop[5].any(), step, loop)[-1]
-        return first, _chances(policy, logits)
+        return first, jnp.exp(log_probabilities(policy, record))
 
     return jax.lax.map(lambda each: one(*each), (params, keys))
-
-
-def _chances(policy: Any, logits: jax.Array) -> jax.Array:
-    if getattr(policy, "greedy", False):
-        return jax.nn.one_hot(jnp.argmax(logits, -1), logits.shape[-1])
-    return jax.nn.softmax(logits.astype(jnp.float32))
 
 
 def _by_episodes(

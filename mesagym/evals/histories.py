@@ -1,6 +1,7 @@
 """The snapshots of runs, taken out of their directories to be examined together."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,25 +65,13 @@ def study_of_runs(
         UserError: a run without snapshots, runs that do not belong together, no seed
             in common, a pool that cannot be drawn.
     """
-    opened = {
-        name: each if isinstance(each, RunDirectory) else RunDirectory.read(each)
-        for name, each in (("run", run), ("baseline", baseline), ("outward", outward))
-        if each is not None
-    }
-    _check_origins(opened)
-    seeds = _seeds_in_common(opened)
-    loaded = {name: load_snapshots(each, seeds) for name, each in opened.items()}
-    reference = loaded.get("baseline", loaded.get("outward", loaded["run"]))[0][1]
+    opened = _opened(run, baseline, outward)
+    found, reference = _histories(opened, None, mode)
     env, params = reference.env, reference.env_params
-    _check_fit(loaded, reference)
     known = shifts_of(env)
     pools = {
         name: build_pool(env, params, known[name], levels, seed)
         for name in SHIFTS[env.kind]
-    }
-    histories = {
-        name: _history("outward" if name == "outward" else "trained", mode, each)
-        for name, each in loaded.items()
     }
     return Study(
         env=env,
@@ -91,10 +80,59 @@ def study_of_runs(
         outcomes={} if env.kind == CONTEST else _scale_policies(env, pools, seed),
         contestants=(),
         seed=seed,
-        history=histories["run"],
-        baseline=histories.get("baseline", ()),
-        outward=histories.get("outward", ()),
+        history=found["history"],
+        baseline=found.get("baseline", ()),
+        outward=found.get("outward", ()),
     )
+
+
+def histories_of(
+    run: RunDirectory,
+    baseline: str | Path | RunDirectory | None = None,
+    outward: str | Path | RunDirectory | None = None,
+    seeds: Sequence[int] | None = None,
+    mode: str = "sampled",
+) -> dict[str, History]:
+    """Return a study's ``history``, ``baseline`` and ``outward``, where there are any.
+
+    Arguments as those of `study_of_runs`; ``seeds`` are all that the runs have in
+    common if None.
+
+    Raises:
+        UserError: as `study_of_runs`; a seed that not all have.
+    """
+    return _histories(_opened(run, baseline, outward), seeds, mode)[0]
+
+
+def _opened(
+    run: str | Path | RunDirectory,
+    baseline: str | Path | RunDirectory | None,
+    outward: str | Path | RunDirectory | None,
+) -> dict[str, RunDirectory]:
+    opened = {
+        name: each if isinstance(each, RunDirectory) else RunDirectory.read(each)
+        for name, each in (("run", run), ("baseline", baseline), ("outward", outward))
+        if each is not None
+    }
+    _check_origins(opened)
+    return opened
+
+
+def _histories(
+    opened: dict[str, RunDirectory], seeds: Sequence[int] | None, mode: str
+) -> tuple[dict[str, History], Saved]:
+    """Return histories by the field of a study, and whose levels they are judged on."""
+    seeds = _seeds_in_common(opened) if seeds is None else seeds
+    loaded = {name: load_snapshots(each, seeds) for name, each in opened.items()}
+    reference = loaded.get("baseline", loaded.get("outward", loaded["run"]))[0][1]
+    _check_fit(loaded, reference)
+    found = {
+        "history" if name == "run" else name: _history(
+            "outward" if name == "outward" else "trained", mode, each
+        )
+        for name, each in loaded.items()
+    }
+    return found, reference
 
 
 def _history(name: str, mode: str, snapshots: list[tuple[int, Saved]]) -> History:
@@ -170,6 +208,12 @@ def _seeds_in_common(opened: dict[str, RunDirectory]) -> list[int]:
 
 
 def _check_fit(loaded: dict[str, list[tuple[int, Saved]]], reference: Saved) -> None:
+    times = {name: [steps for steps, _ in each] for name, each in loaded.items()}
+    if times.get("baseline", times["run"]) != times["run"]:
+        raise UserError(
+            "stability: the baseline has snapshots after other steps than the run; "
+            "train both with the same train.steps and train.snapshots"
+        )
     for name, snapshots in loaded.items():
         env = snapshots[0][1].env
         theirs = (env.observation_shape, env.channel_names, env.own_objectives)

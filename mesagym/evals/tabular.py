@@ -9,6 +9,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from mesagym.agents.policy import log_probabilities
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 
@@ -128,11 +129,7 @@ def _acting(
             reset=jnp.ones(n, dtype=bool),
             state=states,
         )
-        logits = record.logits.astype(jnp.float32)
-        if getattr(policy, "greedy", False):
-            best = jax.nn.one_hot(jnp.argmax(logits, -1), logits.shape[-1])
-            return Acting(best, record.value)
-        return Acting(jax.nn.softmax(logits), record.value)
+        return Acting(jnp.exp(log_probabilities(policy, record)), record.value)
 
     return jax.lax.map(one, levels)
 
@@ -167,16 +164,6 @@ def acting(
         for s in range(seeds.pop() if seeds else 1)
     ]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
-
-
-def forgets(policy: Any) -> bool:
-    """Return whether a policy's next action depends on the state and nothing earlier.
-
-    Oracles carry their guide, which the level alone determines.
-    """
-    return bool(getattr(policy, "memoryless", False)) or not jax.tree.leaves(
-        policy.init_carry(1)
-    )
 
 
 class Followed(struct.PyTreeNode):
@@ -306,7 +293,6 @@ __all__ = [
     "acting",
     "arrivals",
     "follow",
-    "forgets",
     "optimal_values",
     "soft_values",
     "tabulate",

@@ -10,7 +10,13 @@ import pytest
 
 import mesagym
 from mesagym.agents.networks import make_network
-from mesagym.agents.policy import NetworkPolicy, OraclePolicy, Policy, RandomPolicy
+from mesagym.agents.policy import (
+    NetworkPolicy,
+    OraclePolicy,
+    Policy,
+    RandomPolicy,
+    forgets,
+)
 from mesagym.agents.scripted import (
     Blend,
     EpsilonGreedy,
@@ -26,7 +32,6 @@ from mesagym.agents.scripted import (
 from mesagym.envs.coin_run import CoinRun
 from mesagym.envs.sokoban import Sokoban
 from mesagym.errors import UserError
-from mesagym.evals.tabular import forgets
 
 ENV, _ = mesagym.make("TwoGoals-v0", size=9)
 PARAMS = ENV.params_with(max_steps_in_episode=1000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mesagym
-from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.agents.policy import OraclePolicy, RandomPolicy, forgets
 from mesagym.envs.sokoban import Sokoban
 from mesagym.errors import UserError
 from mesagym.evals.tabular import (
@@ -14,7 +14,6 @@ from mesagym.evals.tabular import (
     acting,
     arrivals,
     follow,
-    forgets,
     optimal_values,
     soft_values,
     tabulate,

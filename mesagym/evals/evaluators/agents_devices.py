@@ -5,6 +5,7 @@ from itertools import product
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym.agents.policy import forgets
 from mesagym.evals.evaluators.base import (
     APPROXIMATE,
     Evaluator,
@@ -25,7 +26,7 @@ from mesagym.evals.goals.devices import (
 )
 from mesagym.evals.goals.walks import counts, walks
 from mesagym.evals.outcomes import Columns, Contestant
-from mesagym.evals.tabular import forgets, tabulate
+from mesagym.evals.tabular import tabulate
 
 NAME = "agents_devices"
 

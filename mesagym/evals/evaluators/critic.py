@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from mesagym.agents.policy import forgets
 from mesagym.envs.base import Environment
 from mesagym.envs.coin_run import CoinRun
 from mesagym.errors import UserError
@@ -23,7 +24,7 @@ from mesagym.evals.evaluators.base import (
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.peaks import peaks
 from mesagym.evals.shifts import EvaluationPool
-from mesagym.evals.tabular import LEVELS_AT_ONCE, acting, forgets, tabulate
+from mesagym.evals.tabular import LEVELS_AT_ONCE, acting, tabulate
 from mesagym.evals.traces import Critic, first_credited, in_parts, path_peak, traces
 from mesagym.evals.wall import wall_models, wall_test, without_coin
 

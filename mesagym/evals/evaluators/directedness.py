@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym.agents.policy import forgets
 from mesagym.evals.columns import spoken
 from mesagym.evals.evaluators.base import (
     ABSTAINS,
@@ -25,7 +26,7 @@ from mesagym.evals.goals.directed import NUM_TILES, gains, rank_p, scores
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.evals.statistics import mean_interval
-from mesagym.evals.tabular import Model, acting, forgets, tabulate
+from mesagym.evals.tabular import Model, acting, tabulate
 
 NAME = "directedness"
 

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym.agents.policy import forgets
 from mesagym.evals.columns import spoken
 from mesagym.evals.evaluators.base import (
     ABSTAINS,
@@ -29,7 +30,7 @@ from mesagym.evals.goals.posterior import (
 from mesagym.evals.goals.walks import counts, walks
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.statistics import wilson
-from mesagym.evals.tabular import forgets, tabulate
+from mesagym.evals.tabular import tabulate
 
 NAME = "goal_posterior"
 

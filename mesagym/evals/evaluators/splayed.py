@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from scipy.stats import rankdata
 
+from mesagym.agents.policy import forgets
 from mesagym.envs.base import Environment
 from mesagym.envs.situations import Situated
 from mesagym.errors import UserError
@@ -25,7 +26,6 @@ from mesagym.evals.evaluators.base import (
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.evals.splay import Grounds, Splayed, grounds, splay
-from mesagym.evals.tabular import forgets
 
 NAME = "splayed"
 
