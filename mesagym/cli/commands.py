@@ -1,6 +1,7 @@
 """The subcommands: what each does, which configuration it takes, who carries it out."""
 
 import importlib
+import re
 import sys
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ class Command(NamedTuple):
 
     summary: str
     examples: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    """Keys whose values may be typed alone, in this order: ``reproduce corner``."""
+    flags: tuple[str, ...] = ()
+    """Keys that may be typed as flags: ``--list``."""
 
 
 COMMANDS: dict[str, Command] = {
@@ -80,6 +85,18 @@ COMMANDS: dict[str, Command] = {
         "play an environment yourself, in the terminal",
         ("mesagym play env=keys_chests", "mesagym play env=corner shift=clean"),
     ),
+    "reproduce": Command(
+        "make a published result again, by the test that was fixed before",
+        (
+            "mesagym reproduce --list",
+            "mesagym reproduce corner scale=smoke",
+            "mesagym reproduce corner scale=laptop",
+            "mesagym reproduce corner scale=paper first_updates=1",
+            "mesagym reproduce --page",
+        ),
+        words=("name",),
+        flags=("list", "page"),
+    ),
     "demo": Command(
         "the main job in some minutes: two trainings, a table, a report",
         ("mesagym demo", "mesagym demo seeds=8 run=runs/my-demo"),
@@ -89,6 +106,22 @@ COMMANDS: dict[str, Command] = {
         ("mesagym doctor", "mesagym doctor device=cpu"),
     ),
 }
+
+
+def as_overrides(command: str, words: list[str]) -> list[str]:
+    """Return the words of a command line with their keys: ``name=corner``.
+
+    Args:
+        command: the subcommand.
+        words: what follows it.
+    """
+    free = iter(COMMANDS[command].words)
+    found = []
+    for word in words:
+        bare = re.fullmatch(r"[\w./-]+", word) is not None
+        key = next(free, None) if bare else None
+        found.append(word if key is None else f"{key}={word}")
+    return found
 
 
 def say(line: str) -> None:

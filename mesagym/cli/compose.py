@@ -36,6 +36,7 @@ SCHEMAS: dict[str, Any] = {
     "evaluators": schema.EvaluatorsConfig,
     "export": schema.ExportConfig,
     "report": schema.ReportConfig,
+    "reproduce": schema.ReproduceConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,
     "check-split": level_schema.CheckSplitConfig,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mesagym.cli.commands import COMMANDS
+from mesagym.cli.commands import COMMANDS, as_overrides
 from mesagym.errors import UserError, nearest
 
 USAGE = "mesagym <command> [key=value ...] [-m] [--help]"
@@ -55,6 +55,8 @@ def _parser() -> _Parser:
     flag("-c", "--cfg", choices=("job", "hydra", "all"))
     flag("-cd", "--config-dir", metavar="FOLDER")
     flag("-sc", "--shell-completion", action="store_true")
+    for name in sorted({each for one in COMMANDS.values() for each in one.flags}):
+        flag(f"--{name}", action="append_const", dest="keys", const=name)
     flag("words", nargs="*")
     return parser
 
@@ -83,6 +85,12 @@ def _dispatch(arguments: list[str]) -> int:
     command, *overrides = given.words
     if command not in COMMANDS:
         raise UserError(f"unknown command '{command}'." + nearest(command, COMMANDS))
+    keys = given.keys or []
+    for key in keys:
+        if key not in COMMANDS[command].flags:
+            takers = [name for name, one in COMMANDS.items() if key in one.flags]
+            raise UserError(f"--{key}: '{command}' has no such flag, {takers[0]} has")
+    overrides = as_overrides(command, overrides) + [f"{key}=true" for key in keys]
     return _command(command, overrides, given)
 
 

@@ -12,6 +12,7 @@ SMALLEST, LARGEST = 5, 64
 ACTIVATIONS = ("relu", "tanh")
 DEVICES = ("auto", "cpu", "gpu", "tpu")
 MODES = ("sampled", "greedy")
+SCALES = ("smoke", "laptop", "paper")
 
 
 class Rule(NamedTuple):
@@ -333,6 +334,38 @@ class ExportConfig:
     out: str | None = key(
         "the file, .csv or .parquet; null prints CSV", None, shown=True
     )
+
+
+@dataclass
+class ReproduceConfig:
+    """`mesagym reproduce`."""
+
+    name: str | None = key(
+        "which result, by name or number; all is every one", None, shown=True
+    )
+    scale: str = key("how large", "laptop", choices=SCALES, shown=True)
+    list: bool = key("list the results with what is recorded of each", False)
+    page: bool = key("write one page of all that is recorded", False)
+    out: str | None = key("where --page writes; null is reproductions.html", None)
+    record: bool = key(
+        "put the result into the folder of the reproduction, in place of what is "
+        "recorded there",
+        False,
+        shown=True,
+    )
+    first_updates: int | None = key(
+        "only so many updates of one seed of each condition, to see that it runs; "
+        "nothing is judged",
+        None,
+        low=1,
+        shown=True,
+    )
+    run: str | None = key(
+        "the folder of its runs; null is runs/reproductions/<name>/<scale>",
+        None,
+        shown=True,
+    )
+    device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
 
 
 @dataclass

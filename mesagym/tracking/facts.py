@@ -121,3 +121,16 @@ def _cpu_count() -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def committed_in(path: Path) -> str | None:
+    """Return the commit in which a file became what it is now.
+
+    None where it is not committed as it stands, or no repository says.
+
+    Args:
+        path: the file.
+    """
+    if _git(path.parent, "status", "--porcelain", "--", path.name) != "":
+        return None
+    return _git(path.parent, "log", "-1", "--format=%H", "--", path.name) or None

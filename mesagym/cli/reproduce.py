@@ -1,0 +1,316 @@
+"""`mesagym reproduce`: train a published result's conditions, judge, and record."""
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mesagym.cli import device
+from mesagym.cli.build import plan
+from mesagym.cli.commands import say
+from mesagym.cli.compose import composer
+from mesagym.cli.memory import must_fit
+from mesagym.cli.naming import RUNS
+from mesagym.cli.schema import ReproduceConfig, TrainConfig
+from mesagym.errors import UserError
+from mesagym.reproductions.folder import (
+    PICTURE,
+    PROTOCOL,
+    RESULT,
+    Reproduction,
+    all_reproductions,
+    reproduction,
+)
+from mesagym.reproductions.measuring import Run
+from mesagym.reproductions.record import recorded, recorded_form, write_result
+from mesagym.reproductions.table import check_in_words, outcome_of
+from mesagym.tracking import RunDirectory, environment_facts, show_table
+from mesagym.tracking.facts import committed_in
+from mesagym.tracking.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    check_writable,
+    make_folders,
+    parse_json,
+    read_bytes,
+    read_sealed,
+    sealed,
+    sha256,
+)
+from mesagym.tracking.run_directory import POLICY
+
+REPRODUCTIONS = RUNS / "reproductions"
+
+
+def run(config: ReproduceConfig) -> int:
+    """Carry out what is asked for: a list, a page, or one result or all of them."""
+    if config.list or config.page:
+        return _show(config)
+    if config.name is None:
+        raise UserError(
+            "reproduce: which result? Give its name, `mesagym reproduce corner`, or "
+            "see them all with `mesagym reproduce --list`"
+        )
+    device.use(config.device)
+    chosen = (
+        all_reproductions() if config.name == "all" else [reproduction(config.name)]
+    )
+    if config.run is not None and len(chosen) > 1:
+        raise UserError("run: is of one result, and 'all' are several; leave it out")
+    for each in chosen:
+        if code := _reproduce(each, config):
+            return code
+    return 0
+
+
+# --- one result -----------------------------------------------------------------------
+
+
+def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
+    """Train and measure every condition, wherever each stands; judge; record."""
+    claim, scale = result.claim, result.claim.scale(config.scale)
+    where = _folder(result, config)
+    if config.record and config.first_updates is None:
+        check_writable(result.folder / RESULT)
+    jobs = _jobs(result, config, where)
+    for name, job in jobs.items():
+        must_fit(plan(job), len(job.seeds), f"{claim.name}, {config.scale}, {name}")
+    say(f"{claim.id} {claim.title}: {config.scale}, {len(jobs)} conditions")
+    found: dict[str, dict[str, Any]] = {}
+    for number, (name, job) in enumerate(jobs.items(), 1):
+        say(f"condition {number} of {len(jobs)}: {name}")
+        overrides = scale.conditions[name]
+        code = _condition(result, config, name, job, overrides, where, found)
+        if code:
+            return code
+    if config.first_updates is not None:
+        say(f"it runs: the first updates of {len(jobs)} conditions, in '{where}'")
+        return 0
+    document = write_result(result, where, _facts(result, config, found))
+    if config.record:
+        for name in (RESULT, PICTURE):
+            atomic_write_bytes(result.folder / name, (where / name).read_bytes())
+    _print(result, document)
+    kept = result.folder if config.record else where
+    print(f"Result: {kept / RESULT}\nFigure: {kept / PICTURE}")
+    return 0
+
+
+def _folder(result: Reproduction, config: ReproduceConfig) -> Path:
+    if config.run is not None:
+        return Path(config.run)
+    first = "" if config.first_updates is None else f"-first-{config.first_updates}"
+    return REPRODUCTIONS / result.name / f"{config.scale}{first}"
+
+
+def _jobs(
+    result: Reproduction, config: ReproduceConfig, where: Path
+) -> dict[str, TrainConfig]:
+    """Return the training of every condition, checked before the first begins.
+
+    Raises:
+        UserError: a condition whose overrides cannot be; names it.
+    """
+    jobs = {}
+    with composer("train") as composed_by:
+        for name, overrides in result.claim.scale(config.scale).conditions.items():
+            try:
+                words = [_placed(each, where) for each in overrides]
+                job = composed_by.settled(composed_by.compose(words))
+            except UserError as error:
+                raise UserError(f"{result.name}, {name}: {error}") from error
+            run = where / name
+            label = f"{result.name}, {name}"
+            jobs[name] = dataclasses.replace(
+                job, run=str(run), name=label, group=result.name, device=config.device
+            )
+            if config.first_updates is not None:
+                _cut(jobs[name], config.first_updates)
+    return jobs
+
+
+def _placed(override: str, where: Path) -> str:
+    """Let ``@name`` stand for the run directory of another condition."""
+    key, equals, value = override.partition("=")
+    if equals and value.startswith("@"):
+        return f"{key}='{where / value[1:]}'"
+    return override
+
+
+def _cut(job: TrainConfig, updates: int) -> None:
+    """Shorten a training to its first updates, of one seed."""
+    job.seeds = job.seeds[:1]
+    job.train = dataclasses.replace(
+        job.train,
+        chunk=1,
+        steps=updates * job.agent.num_envs * job.agent.rollout_steps,
+        snapshots=0,
+    )
+    job.evaluation = dataclasses.replace(
+        job.evaluation, levels=min(job.evaluation.levels, 8)
+    )
+
+
+def _condition(
+    result: Reproduction,
+    config: ReproduceConfig,
+    name: str,
+    job: TrainConfig,
+    overrides: tuple[str, ...],
+    where: Path,
+    found: dict[str, dict[str, Any]],
+) -> int:
+    """Train one condition, measure it, and keep both; return the exit code."""
+    from mesagym.cli import train
+
+    clock = _Clock(where / "measured" / f"{name}-seconds.json")
+    with clock:
+        code = train.carry_through(job)
+    if code:
+        return code
+    if config.first_updates is not None:
+        return 0
+    directory = RunDirectory.read(where / name)
+    kept = where / "measured" / f"{name}.json"
+    of = {
+        "run": directory.id,
+        "policies": sha256(directory.read_file(POLICY)),
+        "protocol_sha256": result.protocol_sha256,
+        "overrides": list(overrides),
+    }
+    if kept.is_file():
+        there = read_sealed(kept)
+        if {key: there.get(key) for key in of} == of:
+            found[name] = there["condition"]
+            return 0
+    say(f"measuring {name}")
+    with clock:
+        figures = recorded_form(result.protocol.measure(Run(name, directory)))
+    manifest = directory.manifest
+    found[name] = recorded_form(
+        {
+            "overrides": list(overrides),
+            "environment": _environment(directory),
+            "dynamics_version": manifest["dynamics_version"],
+            "config_hash": manifest["config_hash"],
+            "policies_sha256": of["policies"],
+            "seeds": list(job.seeds),
+            "env_steps": directory.read_summary().get("env_steps"),
+            "seconds": round(clock.seconds, 1),
+            "resumed": bool(manifest.get("resumed")),
+            "device": manifest["device"],
+            "packages": manifest["packages"],
+            "git": manifest["git"],
+            "figures": figures,
+        }
+    )
+    atomic_write_json(kept, sealed({**of, "condition": found[name]}))
+    return 0
+
+
+class _Clock:
+    """Adds up the time that a condition takes, over all the times it was taken up."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds = 0.0
+        if path.is_file():
+            self.seconds = float(parse_json(read_bytes(path), path)["seconds"])
+
+    def __enter__(self) -> None:
+        self._begun = time.monotonic()
+
+    def __exit__(self, *raised: object) -> None:
+        self.seconds += time.monotonic() - self._begun
+        make_folders(self.path.parent)
+        atomic_write_json(self.path, {"seconds": self.seconds})
+
+
+def _environment(directory: RunDirectory) -> str:
+    """Return the registered name of a run's environment."""
+    card = directory.load_policy(directory.policy_seeds()[0])[1]
+    return card["environment"]["name"]
+
+
+def _facts(
+    result: Reproduction, config: ReproduceConfig, found: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what is recorded beside the figures.
+
+    Raises:
+        UserError: conditions that do not belong together, made on other devices or
+            with other versions.
+    """
+    for key in ("device", "packages"):
+        values = [each[key] for each in found.values()]
+        if any(each != values[0] for each in values):
+            raise UserError(
+                f"{result.name}: its conditions were made with different {key}; take "
+                "another folder (run=) to make all of them alike"
+            )
+    first = next(iter(found.values()))
+    here = environment_facts()
+    without = ("device", "packages", "git")
+    return {
+        "scale": config.scale,
+        "command": f"mesagym reproduce {result.name} scale={config.scale}",
+        "time": here["time"],
+        "device": first["device"],
+        "packages": first["packages"],
+        "python": here["python"],
+        "platform": here["platform"],
+        "cpu_count": here["cpu_count"],
+        "git": first["git"],
+        "protocol_commit": committed_in(result.folder / PROTOCOL),
+        "seconds": round(sum(each["seconds"] for each in found.values()), 1),
+        "conditions": {
+            name: {key: each[key] for key in each if key not in without}
+            for name, each in found.items()
+        },
+    }
+
+
+def _print(result: Reproduction, document: Mapping[str, Any]) -> None:
+    """Print the claim, every check and the outcome."""
+    width = max(60, min(100, shutil.get_terminal_size().columns))
+    rows = [
+        [check["words"], check_in_words(check).rpartition(": ")[2]]
+        for check in document["judgement"]["checks"]
+    ]
+    title = f"{result.claim.id} {result.claim.title}, {document['scale']}"
+    if rows:
+        show_table(title, ["check", "ours"], rows, width=width)
+    for name, why in document["judgement"]["blank"].items():
+        print(f"Blank: {name}, {why}.")
+    judgement = document["judgement"]
+    print(f"{judgement['outcome'].capitalize()}. {judgement['reason']}")
+
+
+# --- all of them ----------------------------------------------------------------------
+
+
+def _show(config: ReproduceConfig) -> int:
+    if config.name is not None:
+        raise UserError("name: --list and --page are of all results; leave it out")
+    if config.page:
+        from mesagym.cli.gallery import write
+
+        return write(config)
+    rows, code = [], 0
+    for each in all_reproductions():
+        try:
+            said = outcome_of(recorded(each))
+        except UserError as error:
+            say(str(error))
+            said, code = "does not fit, see below", 2
+        rows.append([each.claim.id, each.name, each.claim.title, said])
+    show_table(
+        "Published results, and what is recorded of each",
+        ["", "name", "result", "recorded"],
+        rows,
+        width=max(76, shutil.get_terminal_size().columns),
+    )
+    print("Make one again: mesagym reproduce <name> scale=smoke")
+    return code

@@ -1,0 +1,1 @@
+"""Published results made again: what was claimed, the test fixed before, the record."""

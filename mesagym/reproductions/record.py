@@ -1,0 +1,166 @@
+"""The recorded result of a reproduction: written once, checked whenever it is read.
+
+``result.json`` closes with the hash of all that stands before it, and holds the hashes
+of the test's code and of the figure. `check` goes further: it judges the recorded
+figures again, and compares settings and dynamics with what stands here now, so that no
+figure can be changed by hand, and no result of another test or of another environment
+passes for this one's.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mesagym.errors import UserError
+from mesagym.registry import environment_class
+from mesagym.report.style import Drawing
+from mesagym.reproductions.folder import PICTURE, RESULT, Reproduction
+from mesagym.tracking.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    canonical_json,
+    plain,
+    read_bytes,
+    read_sealed,
+    sealed,
+    sha256,
+)
+
+FORMAT = "mesagym-result/1"
+
+DPI = 110
+
+
+def recorded_form(value: Any) -> Any:
+    """Return a value as it comes back from JSON: what is judged is what is recorded."""
+    return json.loads(canonical_json(plain(value)))
+
+
+def judged(reproduction: Reproduction, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pre-registered test says of recorded figures."""
+    return recorded_form(reproduction.protocol.judge(figures).document())
+
+
+def drawn(reproduction: Reproduction, figures: Mapping[str, Any]) -> bytes:
+    """Return the figure of recorded figures, as PNG."""
+    return Drawing(reproduction.figure.draw(figures), "").png(dpi=DPI)
+
+
+def write_result(
+    reproduction: Reproduction, folder: Path, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Judge, draw, and write ``result.json`` and ``figure.png`` into a folder.
+
+    Args:
+        reproduction: which.
+        folder: where.
+        facts: what else is recorded: ``scale``, ``conditions`` (by name: ``figures``
+            and where they come from), device, versions, command, seconds.
+
+    Returns:
+        the document, without its hash.
+
+    Raises:
+        UserError: something cannot be written.
+    """
+    facts = recorded_form(facts)
+    figures = {name: each["figures"] for name, each in facts["conditions"].items()}
+    picture = drawn(reproduction, figures)
+    document = {
+        "format": FORMAT,
+        "name": reproduction.name,
+        "id": reproduction.claim.id,
+        **facts,
+        "protocol_sha256": reproduction.protocol_sha256,
+        "figure_sha256": sha256(picture),
+        "judgement": judged(reproduction, figures),
+    }
+    atomic_write_bytes(folder / PICTURE, picture)
+    atomic_write_json(folder / RESULT, sealed(document))
+    return recorded_form(document)
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Return a result as it was written, None where there is none.
+
+    Raises:
+        DamagedFile: torn or altered.
+        UserError: not a result, or a newer mesagym's.
+    """
+    path = folder / RESULT
+    if not path.is_file():
+        return None
+    document = read_sealed(path)
+    if document.get("format") != FORMAT:
+        raise UserError(
+            f"'{path}' is no result that this mesagym can read "
+            f"('{document.get('format')}', not '{FORMAT}')."
+        )
+    return document
+
+
+def recorded(reproduction: Reproduction) -> dict[str, Any] | None:
+    """Return the recorded result of a reproduction, checked; None without one.
+
+    Raises:
+        UserError: as `read_result` and `check`.
+    """
+    document = read_result(reproduction.folder)
+    if document is not None:
+        check(reproduction, document)
+    return document
+
+
+def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
+    """Refuse a recorded result that does not belong to what stands here now.
+
+    Raises:
+        UserError: it was made by another test, with other settings or dynamics, or its
+            judgement or figure is not what its figures give.
+    """
+    where = f"the recorded result of '{reproduction.name}'"
+    again = (
+        f"Run `mesagym reproduce {reproduction.name} scale={document['scale']} "
+        "record=true` again, or go back to the mesagym that made it."
+    )
+    if document["protocol_sha256"] != reproduction.protocol_sha256:
+        raise UserError(f"{where} was made by another test (protocol.py). {again}")
+    planned = reproduction.claim.scale(document["scale"]).conditions
+    there = {
+        name: tuple(each["overrides"]) for name, each in document["conditions"].items()
+    }
+    if there != dict(planned):
+        raise UserError(f"{where} was made with other settings (claim.yaml). {again}")
+    for name, each in document["conditions"].items():
+        now = environment_class(each["environment"]).dynamics_version
+        if each["dynamics_version"] != now:
+            raise UserError(
+                f"{where} was made with version {each['dynamics_version']} of the "
+                f"dynamics of {each['environment']} ({name}), and this mesagym has "
+                f"{now}. {again}"
+            )
+    figures = {name: each["figures"] for name, each in document["conditions"].items()}
+    if not _same(judged(reproduction, figures), document["judgement"]):
+        raise UserError(
+            f"{where} has a judgement that its figures do not give. {again}"
+        )
+    picture = sha256(read_bytes(reproduction.folder / PICTURE))
+    if picture != document["figure_sha256"]:
+        raise UserError(
+            f"{where} has another figure.png than it was made with. {again}"
+        )
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two documents agree, numbers up to what another processor rounds."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        same_keys = first.keys() == second.keys()
+        return same_keys and all(_same(first[key], second[key]) for key in first)
+    if isinstance(first, list) and isinstance(second, list):
+        pairs = zip(first, second, strict=False)
+        return len(first) == len(second) and all(_same(*pair) for pair in pairs)
+    if isinstance(first, float) and isinstance(second, int | float):
+        return math.isclose(first, second, rel_tol=1e-6, abs_tol=1e-9)
+    return first == second

@@ -1,0 +1,164 @@
+"""`experiments/README.md`: every claim beside what came out, from the records."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim
+from mesagym.reproductions.folder import PICTURE, Reproduction
+from mesagym.reproductions.judging import OUTCOMES
+from mesagym.reproductions.record import recorded
+
+SURE_IN_WORDS = {
+    "read": "read in the source",
+    "secondary": "read in a summary",
+    "memory": "from memory: a direction only",
+}
+
+NOT_RUN = "not run yet"
+
+_HEAD = """\
+# Published results, made again
+
+Written by `python scripts/list_reproductions.py` from `claim.yaml` and `result.json` of
+each folder; do not edit. What a folder holds and how to add one:
+[docs/new_reproduction.md](../docs/new_reproduction.md).
+
+Each was planned before it was run: the claim, the settings and the test (`protocol.py`)
+stood in a commit before its recorded seeds were trained; seeds used while exploring are
+named and are others. The unit is the training seed. A seed that fails the competence
+gate proves nothing and is left out; a condition with too few of the others is blank.
+*Confirmed*: every check holds, the whole 95 % interval on the claimed side. *Refuted*:
+one fails, its whole interval on the other side. *Untestable here*: the numbers cannot
+tell. Nothing was tuned until it appeared, so some did not.
+"""
+
+
+def document_of(
+    reproductions: Sequence[Reproduction],
+) -> str:
+    """Return ``experiments/README.md``.
+
+    Raises:
+        UserError: a recorded result that does not belong to what stands here.
+    """
+    results = {each.name: recorded(each) for each in reproductions}
+    parts = [_HEAD, _counts(reproductions, results), _rows(reproductions, results)]
+    parts += [_section(each, results[each.name]) for each in reproductions]
+    return "\n".join(parts)
+
+
+def outcome_of(result: Mapping[str, Any] | None) -> str:
+    """Return the outcome in words, also where nothing is recorded."""
+    return NOT_RUN if result is None else result["judgement"]["outcome"]
+
+
+def ours(result: Mapping[str, Any] | None) -> list[str]:
+    """Return the checks of a result in words, one line each."""
+    if result is None:
+        return []
+    return [check_in_words(each) for each in result["judgement"]["checks"]]
+
+
+def check_in_words(check: Mapping[str, Any]) -> str:
+    """Return a check with its number: what is claimed, the figure, whether it held."""
+    figure = ""
+    if check["estimate"] is not None:
+        figure = _number(check["estimate"])
+        if check["low"] is not None or check["high"] is not None:
+            figure += f" [{_number(check['low'])}, {_number(check['high'])}]"
+        if check["p"] is not None:
+            figure += f", p = {_number(check['p'])}"
+    return f"{check['words']}: {figure} ({check['status']})".replace(": (", " (")
+
+
+def _number(x: float | None) -> str:
+    if x is None:
+        return "∞"
+    text = f"{x:.3f}" if abs(x) < 0.1 else f"{x:.2f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def _counts(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> str:
+    counted = [each for each in reproductions if each.claim.kind == PUBLISHED]
+    words = [outcome_of(results[each.name]) for each in counted]
+    told = [f"{words.count(word)} {word}" for word in (*OUTCOMES, NOT_RUN)]
+    return (
+        f"Of {len(counted)} reproductions of published results: {', '.join(told)}. "
+        "Hypotheses and studies of our own stand apart and are not counted.\n"
+    )
+
+
+def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> str:
+    lines = [
+        "| | result | published | ours | outcome |",
+        "|---|---|---|---|---|",
+    ]
+    for each in reproductions:
+        claim, result = each.claim, results[each.name]
+        published = "<br>".join(
+            f"{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})"
+            for one in claim.published
+        )
+        mine = "<br>".join(ours(result)) or "–"
+        outcome = outcome_of(result)
+        if claim.kind != PUBLISHED:
+            outcome = f"{_kind(claim)}: {outcome}"
+        lines.append(
+            f"| {claim.id} | [{claim.title}](#{each.name}) | {_cell(published) or '–'} "
+            f"| {_cell(mine)} | **{outcome}** |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _kind(claim: Claim) -> str:
+    return "our study" if claim.kind == STUDY else "our hypothesis"
+
+
+def _section(reproduction: Reproduction, result: Mapping[str, Any] | None) -> str:
+    claim = reproduction.claim
+    lines = [
+        f'## <a name="{claim.name}"></a>{claim.id}: {claim.title}',
+        "",
+        claim.claim,
+    ]
+    lines += ["", f"**Test.** {claim.test}", "", f"**Here.** {claim.smaller}"]
+    if result is not None:
+        alt = f"{claim.title}, as recorded"
+        lines += ["", f"![{alt}]({claim.name}/{PICTURE})", ""]
+        outcome, reason = (result["judgement"][key] for key in ("outcome", "reason"))
+        lines += [f"**{outcome[0].upper()}{outcome[1:]}.** {reason}", ""]
+        lines += [f"- {line}" for line in ours(result)]
+        lines += [
+            f"- {name}: blank, {why}"
+            for name, why in result["judgement"]["blank"].items()
+        ]
+    if claim.tried:
+        lines += ["", f"**What else was tried.** {claim.tried}"]
+    for each in claim.amendments:
+        lines += ["", f"**Changed after looking.** {each}"]
+    lines += ["", f"**Explored with.** {claim.explored}"]
+    if result is not None:
+        lines += ["", provenance(result)]
+    sources = "; ".join(f"[{each.text}]({each.url})" for each in claim.sources)
+    if sources:
+        lines += ["", f"Sources: {sources}"]
+    return "\n".join(lines) + "\n"
+
+
+def provenance(result: Mapping[str, Any]) -> str:
+    """Return one sentence on how a result was made."""
+    seeds = sorted({s for each in result["conditions"].values() for s in each["seeds"]})
+    span = f"{seeds[0]} to {seeds[-1]}" if seeds else "none"
+    minutes = result["seconds"] / 60
+    git = result["git"] or {}
+    revision = str(git.get("revision", "unknown"))[:12]
+    return (
+        f"`{result['command']}` on {result['device']} ({result['cpu_count']} cores), "
+        f"{len(result['conditions'])} conditions, seeds {span}, {minutes:.0f} minutes; "
+        f"jax {result['packages']['jax']}, revision {revision}, the test as committed "
+        f"in {str(result['protocol_commit'])[:12]}."
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
