@@ -64,7 +64,7 @@ def test_shapes_are_checked_while_tests_run() -> None:
         grid.move(walls, jnp.ones(3, jnp.int32), jnp.int32(0))
 
 
-def test_the_wheel_holds_the_package_its_types_and_every_configuration(
+def test_the_wheel_holds_the_package_its_types_configurations_and_experiments(
     wheel: zipfile.ZipFile,
 ) -> None:
     package = {
@@ -78,8 +78,14 @@ def test_the_wheel_holds_the_package_its_types_and_every_configuration(
         for path in (REPOSITORY / "configs").rglob("*")
         if path.is_file()
     }
+    experiments = {
+        "mesagym/_experiments/"
+        + path.relative_to(REPOSITORY / "experiments").as_posix()
+        for path in (REPOSITORY / "experiments").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert names == package | configs
+    assert names == package | configs | experiments
 
 
 def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:

@@ -75,8 +75,8 @@ def must_fit(planned: Plan, seeds: int, what: str) -> None:
     need = needed_bytes(planned, seeds)
     if there is not None and need > there:
         raise UserError(
-            f"{what}: needs about {_gib(need)} of memory and there are {_gib(there)}; "
-            "take a smaller scale, or a machine with more"
+            f"{what}: needs about {_size(need)} of memory and there are "
+            f"{_size(there)}; take a smaller scale, or a machine with more"
         )
 
 
@@ -110,5 +110,7 @@ def _bytes(tree: Any) -> int:
     )
 
 
-def _gib(count: int) -> str:
+def _size(count: int) -> str:
+    if count < 2**30:
+        return f"{count / 2**20:.0f} MiB"
     return f"{count / 2**30:.1f} GiB"

@@ -179,7 +179,7 @@ def _scales(read: "_Reader", document: Mapping[str, Any]) -> dict[str, Scale]:
     missing = [name for name in SCALES if name not in found]
     if missing:
         raise read.wrong("scales", f"lacks {', '.join(missing)}")
-    return found
+    return {name: found[name] for name in SCALES}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,124 @@
+"""`mesagym reproduce`: the smallest scale of one result for real, and wrong input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mesagym.cli import memory
+from mesagym.cli.main import main
+from mesagym.reproductions import folder
+from tests.reproductions.examples import written
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that cannot be, and return its last line."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mesagym: ")
+    return err.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corner, small, from the command line."""
+    place = tmp_path_factory.mktemp("reproduced")
+    assert main(["reproduce", "corner", "scale=smoke", f"run={place}"]) == 0
+    return place
+
+
+def test_a_result_has_figures_judgement_and_where_they_come_from(
+    reproduced: Path,
+) -> None:
+    result = json.loads((reproduced / "result.json").read_text())
+    assert set(result["conditions"]) == {"alpha-0", "alpha-1"}
+    assert result["command"] == "mesagym reproduce corner scale=smoke"
+    assert result["seconds"] > 0
+    one = result["conditions"]["alpha-0"]
+    assert one["seeds"] == [590, 591]
+    assert one["environment"] == "Corner-v0"
+    assert len(one["figures"]["policies"]["trained"]["clean"]["proxy"]) == 2
+    assert (reproduced / "figure.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_two_seeds_prove_nothing(reproduced: Path) -> None:
+    judgement = json.loads((reproduced / "result.json").read_text())["judgement"]
+    assert judgement["outcome"] == "untestable here"
+    assert set(judgement["blank"]) == {"alpha-0", "alpha-1"}
+
+
+def test_even_small_the_corner_is_learned(reproduced: Path) -> None:
+    result = json.loads((reproduced / "result.json").read_text())
+    figures = result["conditions"]["alpha-0"]["figures"]["policies"]["trained"]
+    clean = figures["clean"]
+    shares = [p / n for p, n in zip(clean["proxy"], clean["trials"], strict=True)]
+    assert min(shares) > 0.5
+
+
+def test_a_complete_condition_is_not_trained_again(
+    reproduced: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads((reproduced / "result.json").read_text())
+    assert main(["reproduce", "corner", "scale=smoke", f"run={reproduced}"]) == 0
+    err = capsys.readouterr().err
+    assert err.count("is complete already") == 2
+    after = json.loads((reproduced / "result.json").read_text())
+    assert after["conditions"] == before["conditions"]
+
+
+def test_the_list_has_every_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "--list"]) == 0
+    out = capsys.readouterr().out
+    for each in folder.all_reproductions():
+        assert each.name in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cornr"], "there is no reproduction 'cornr'. Did you mean 'corner'?"),
+        ([], "which result?"),
+        (["corner", "scale=huge"], "scale: unknown 'huge'"),
+        (["corner", "first_updates=0"], "first_updates: 0 is below 1"),
+        (["corner", "dish"], "dish"),
+        (["corner", "--list"], "leave it out"),
+        (["corner", "device=tpu"], "there is no tpu here"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert said in complaint(capsys, "reproduce", *words)
+
+
+def test_a_flag_of_another_command_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "'train' has no such flag" in complaint(capsys, "train", "--list")
+
+
+def test_a_condition_that_cannot_be_is_named_before_anything_is_trained(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written(tmp_path / "larger", overrides=["env=corner", "env.sise=9"])
+    monkeypatch.setattr(folder, "experiments_folder", lambda: tmp_path)
+    place = tmp_path / "run"
+    said = complaint(capsys, "reproduce", "larger", "scale=smoke", f"run={place}")
+    assert "larger, one: unknown key 'env.sise'" in said
+    assert not place.exists()
+
+
+def test_what_memory_cannot_hold_is_refused_before_it_starts(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
+    place = tmp_path / "run"
+    said = complaint(capsys, "reproduce", "corner", "scale=smoke", f"run={place}")
+    assert "needs about" in said
+    assert "MiB" in said or "GiB" in said
+    assert not place.exists()
