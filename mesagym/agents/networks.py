@@ -12,6 +12,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Shaped
 
 from mesagym.agents.layers import Conv3x3, max_pool
+from mesagym.agents.recurrent import GATES, Memory, empty
 from mesagym.errors import UserError, nearest
 
 Tap = Callable[[str, jax.Array], jax.Array]
@@ -38,22 +39,81 @@ def no_tap(name: str, x: jax.Array) -> jax.Array:
 
 
 class Network(nn.Module):
-    """Logits and a value from a batch of observations.
+    """Logits and values from observations: a torso, a memory if there is one, heads.
 
-    A subclass is a Linen module with settings of its own and
-    ``__call__(obs, carry, reset, tap) -> (logits, value, carry)``. It passes every
-    activation through ``tap`` under a name, the observation as ``"input"`` first and
-    the heads as ``"logits"`` and ``"value"`` last. Settings are hashable, so that
-    equal networks compile once.
+    A subclass is a Linen module with settings of its own and ``torso(obs, tap)``, from
+    observations to features. It passes every activation through ``tap`` under a name,
+    the observation as ``"input"`` first; the memory's are ``"memory"`` and, of an
+    LSTM, ``"memory/cell"`` before it, the heads' ``"logits"`` and ``"value"``.
+    Settings are hashable, so that equal networks compile once.
+
+    Attributes:
+        num_actions: how many logits.
+        hidden: widths of the torso's dense layers.
+        memory: ``"gru"``, ``"lstm"``, or None for a network that forgets.
+        memory_size: units of the memory, None for as many as the last hidden layer's.
     """
 
     num_actions: int
+    hidden: tuple[int, ...] = ()
+    memory: str | None = None
+    memory_size: int | None = None
 
     label: ClassVar[str]
 
     def initial_carry(self, n: int) -> Any:
-        """Return the carry of ``n`` episodes that have not begun: none here."""
-        return ()
+        """Return the carry of ``n`` episodes that have not begun."""
+        return empty(self.memory, self._memory_units, n) if self.memory else ()
+
+    @property
+    def _memory_units(self) -> int:
+        return self.memory_size or self.hidden[-1]
+
+    def torso(self, obs: Observations, tap: Tap) -> Float[Array, "row feature"]:
+        """Return the features of every observation: here itself, flattened."""
+        return _as_input(obs, tap).reshape(obs.shape[0], -1)
+
+    @nn.compact
+    def __call__(
+        self,
+        obs: Observations,
+        carry: Any = (),
+        reset: Bool[Array, " row"] | None = None,
+        tap: Tap = no_tap,
+        at_once: int | None = None,
+    ) -> Outputs:
+        """Return logits, values and the carry.
+
+        Args:
+            obs: of T steps of n episodes, T * n rows, a step's n together. Without a
+                memory, rows have nothing to do with one another.
+            carry: leaves [n, ...], of the step before the first; begun anew where an
+                episode starts at the first.
+            reset: where an episode starts; nowhere if None.
+            tap: sees and replaces activations, of single steps (T = 1).
+            at_once: rows that the torso of a network with a memory takes at a time;
+                None is all.
+        """
+        if at_once is None or obs.shape[0] <= at_once:
+            x = self.torso(obs, tap)
+        else:
+            parts = obs.reshape(-1, at_once, *obs.shape[1:])
+            x = _torso_of_parts(self, (), parts)[1].reshape(obs.shape[0], -1)
+        if self.memory is not None:
+            reset = jnp.zeros(obs.shape[0], dtype=bool) if reset is None else reset
+            memory = Memory(self.memory, self._memory_units, name="memory")
+            x, carry = memory(x, carry, reset, tap)
+        return *_heads(x, self.num_actions, tap), carry
+
+
+# What a part of a torso keeps for its gradient would be written out and read back for
+# all parts; to compute it once more is quicker, and needs a part's memory alone.
+@partial(nn.scan, variable_broadcast="params", split_rngs={"params": False})
+@partial(nn.remat, prevent_cse=False)
+def _torso_of_parts(
+    network: Network, nothing: tuple[()], obs: jax.Array
+) -> tuple[tuple[()], jax.Array]:
+    return nothing, network.torso(obs, no_tap)
 
 
 def _as_input(obs: jax.Array, tap: Tap) -> jax.Array:
@@ -76,7 +136,7 @@ def _heads(x: jax.Array, num_actions: int, tap: Tap) -> tuple[jax.Array, jax.Arr
 class MLP(Network):
     """Dense layers on the flattened observation.
 
-    Activations: ``input``, ``dense_0`` and so on, ``logits``, ``value``.
+    Activations: ``input``, ``dense_0`` and so on, a memory's, ``logits``, ``value``.
     """
 
     hidden: tuple[int, ...] = (128, 128)
@@ -84,19 +144,12 @@ class MLP(Network):
 
     label: ClassVar[str] = "mlp"
 
-    @nn.compact
-    def __call__(
-        self,
-        obs: Observations,
-        carry: Any = (),
-        reset: Bool[Array, " batch"] | None = None,
-        tap: Tap = no_tap,
-    ) -> Outputs:
-        """Return logits, values and the carry."""
+    def torso(self, obs: Observations, tap: Tap) -> jax.Array:
+        """Return the last dense layer's output."""
         x = _as_input(obs, tap).reshape(obs.shape[0], -1)
         for i, features in enumerate(self.hidden):
             x = _dense(f"dense_{i}", x, features, self.activation, tap)
-        return *_heads(x, self.num_actions, tap), carry
+        return x
 
 
 class CNN(Network):
@@ -107,7 +160,7 @@ class CNN(Network):
     dense layers as 16x16.
 
     Activations: ``input``, ``conv_0`` and so on, ``pool_0`` where halved, ``dense_0``
-    and so on, ``logits``, ``value``.
+    and so on, a memory's, ``logits``, ``value``.
     """
 
     channels: tuple[int, ...] = (16, 16, 16)
@@ -117,15 +170,10 @@ class CNN(Network):
 
     label: ClassVar[str] = "cnn"
 
-    @nn.compact
-    def __call__(
-        self,
-        obs: Shaped[Array, "batch height width channel"],
-        carry: Any = (),
-        reset: Bool[Array, " batch"] | None = None,
-        tap: Tap = no_tap,
-    ) -> Outputs:
-        """Return logits, values and the carry."""
+    def torso(
+        self, obs: Shaped[Array, "batch height width channel"], tap: Tap
+    ) -> jax.Array:
+        """Return the last dense layer's output."""
         x = _as_input(obs, tap)
         for i, features in enumerate(self.channels):
             convolution = Conv3x3(features, kernel_init=_hidden_init, name=f"conv_{i}")
@@ -135,21 +183,23 @@ class CNN(Network):
         x = x.reshape(x.shape[0], -1)
         for i, features in enumerate(self.hidden):
             x = _dense(f"dense_{i}", x, features, self.activation, tap)
-        return *_heads(x, self.num_actions, tap), carry
+        return x
 
 
 class Impala(Network):
     """The residual network of IMPALA (Espeholt et al. 2018, figure 3, right).
 
     Each block is a convolution, a maximum over 3x3 pixels 2 apart, and residual
-    units of relu, convolution, relu, convolution. A dense layer stands in place of
-    the LSTM, as in Abdel Sadek et al. 2025. Convolutions start as Glorot and Bengio
+    units of relu, convolution, relu, convolution. Without ``memory="lstm"`` a dense
+    layer stands in place of the LSTM, as in Abdel Sadek et al. 2025; with it the LSTM
+    reads that layer, as in IMPALA, but neither the last action nor the last reward
+    besides. Convolutions start as Glorot and Bengio
     2010 have it, so that a sum of units does not grow with their number.
 
     Activations: ``input``; for block b ``block_b/conv`` and ``block_b/pool``, for its
     unit u ``block_b/unit_u/conv_0`` (after the relu), ``block_b/unit_u/conv_1`` and
     their sum with the way around, ``block_b/unit_u``; ``flat``, ``dense_0`` and so
-    on, ``logits``, ``value``.
+    on, a memory's, ``logits``, ``value``.
     """
 
     channels: tuple[int, ...] = (16, 32, 32)
@@ -158,15 +208,10 @@ class Impala(Network):
 
     label: ClassVar[str] = "impala"
 
-    @nn.compact
-    def __call__(
-        self,
-        obs: Shaped[Array, "batch height width channel"],
-        carry: Any = (),
-        reset: Bool[Array, " batch"] | None = None,
-        tap: Tap = no_tap,
-    ) -> Outputs:
-        """Return logits, values and the carry."""
+    def torso(
+        self, obs: Shaped[Array, "batch height width channel"], tap: Tap
+    ) -> jax.Array:
+        """Return the last dense layer's output."""
         init = nn.initializers.glorot_uniform()
         x = _as_input(obs, tap)
         for b, features in enumerate(self.channels):
@@ -182,7 +227,7 @@ class Impala(Network):
         x = tap("flat", nn.relu(x).reshape(x.shape[0], -1))
         for i, features in enumerate(self.hidden):
             x = _dense(f"dense_{i}", x, features, "relu", tap)
-        return *_heads(x, self.num_actions, tap), carry
+        return x
 
 
 _NETWORKS: dict[str, type[Network]] = {
@@ -213,12 +258,25 @@ def _activation(key: str, value: Any) -> str:
     return value
 
 
+def _memory(key: str, value: Any) -> str | None:
+    if value is not None and value not in GATES:
+        hint = nearest(str(value), GATES)
+        raise UserError(f"{key}: unknown memory '{value}'.{hint}")
+    return value
+
+
+def _memory_size(key: str, value: Any) -> int | None:
+    return None if value is None else _size(key, value)
+
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "channels": _sizes,
     "hidden": _sizes,
     "units": _size,
     "largest_side": _size,
     "activation": _activation,
+    "memory": _memory,
+    "memory_size": _memory_size,
 }
 
 
@@ -246,7 +304,18 @@ def make_network(name: str, num_actions: int, **settings: Any) -> Network:
             raise UserError(f"agent.network.{setting}: {name} has no such.{hint}")
         check = _CHECKS[setting]
         settings[setting] = check(f"agent.network.{setting}", value)
-    return network(num_actions=num_actions, **settings)
+    made = network(num_actions=num_actions, **settings)
+    if made.memory_size is not None and made.memory is None:
+        raise UserError(
+            f"agent.network.memory_size: {made.memory_size} is of no memory; give "
+            "agent.network.memory"
+        )
+    if made.memory is not None and made.memory_size is None and not made.hidden:
+        raise UserError(
+            "agent.network.memory_size: null is as many as the last of "
+            "agent.network.hidden, which is empty; give a number"
+        )
+    return made
 
 
 # ------------------------------------------------------------------------- the cost
@@ -302,10 +371,10 @@ def parameter_count(network: Network, obs_shape: tuple[int, ...]) -> int:
 def forward_flops(network: Network, obs_shape: tuple[int, ...]) -> int:
     """Return the floating point operations of one observation's forward pass.
 
-    Two for each weight that each output meets, in dense and convolutional layers,
-    padding counted like pixels; biases, activations and pooling, well under 5 % in
-    all, are left out. A gradient costs twice this on top, without the first layer's
-    input gradient.
+    Two for each weight that each output meets, in dense, convolutional and recurrent
+    layers, padding counted like pixels; biases, activations and pooling, well under
+    5 % in all, are left out. A gradient costs twice this on top, without the first
+    layer's input gradient.
     """
     flops = 0
 
@@ -318,6 +387,9 @@ def forward_flops(network: Network, obs_shape: tuple[int, ...]) -> int:
         if context.method_name == "__call__":
             if isinstance(module, nn.Dense):
                 flops += 2 * math.prod(out.shape) * args[0].shape[-1]
+            elif isinstance(module, Memory):  # the state's; the input's is a Dense
+                gates = module.size * len(GATES[module.kind])
+                flops += 2 * math.prod(out[0].shape) * gates
             elif isinstance(module, Conv3x3):
                 weights = module.kernel_size**2 * args[0].shape[-1]
                 flops += 2 * math.prod(out.shape) * weights

@@ -168,27 +168,38 @@ class NetworkPolicy:
         obs: Observations,
         carry: Any = None,
         reset: Flags | None = None,
+        at_once: int | None = None,
     ) -> tuple[Float[Array, "batch action"], Float[Array, " batch"]]:
         """Return logits and values, and choose nothing.
 
         Args:
             params: weights.
-            obs: observations [n, ...].
+            obs: observations [n, ...]; or of T steps [T * n, ...], a step's n together,
+                which a policy that remembers goes through one after another.
             carry: of the step before; where not given, every episode starts here.
             reset: where ``obs`` is an episode's first; where not given, nowhere.
+            at_once: rows that the network's torso takes at a time; None is all.
         """
-        n = obs.shape[0]
+        rows = obs.shape[0]
         if carry is None:
-            carry, reset = self.init_carry(n), jnp.ones(n, dtype=bool)
+            carry, reset = self.init_carry(rows), jnp.ones(rows, dtype=bool)
         elif reset is None:
-            reset = jnp.zeros(n, dtype=bool)
-        return self._run(params, carry, obs, reset, no_tap)[:2]
+            reset = jnp.zeros(rows, dtype=bool)
+        parts = {} if at_once is None else {"at_once": at_once}
+        return self._run(params, carry, obs, reset, no_tap, **parts)[:2]
 
     def _run(
-        self, params: Any, carry: Any, obs: jax.Array, reset: jax.Array, tap: Any
+        self,
+        params: Any,
+        carry: Any,
+        obs: jax.Array,
+        reset: jax.Array,
+        tap: Any,
+        **parts: int,
     ) -> tuple[jax.Array, jax.Array, Any]:
-        carry = fresh_where_reset(carry, self.init_carry(obs.shape[0]), reset)
-        return self.network.apply(params, obs, carry, reset, tap)  # type: ignore[return-value]
+        n = next((leaf.shape[0] for leaf in jax.tree.leaves(carry)), obs.shape[0])
+        carry = fresh_where_reset(carry, self.init_carry(n), reset[:n])
+        return self.network.apply(params, obs, carry, reset, tap, **parts)  # type: ignore[return-value]
 
 
 def activation_names(network: Network, obs_shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -260,6 +271,11 @@ def forgets(policy: Any) -> bool:
     return bool(getattr(policy, "memoryless", False)) or not jax.tree.leaves(
         policy.init_carry(1)
     )
+
+
+def remembers(policy: Any) -> bool:
+    """Return whether a policy carries anything from step to step."""
+    return bool(jax.tree.leaves(jax.eval_shape(lambda: policy.init_carry(1))))
 
 
 def log_probabilities(policy: Any, record: Record) -> Float[Array, "batch action"]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from mesagym.agents.advantages import generalised_advantages
 from mesagym.agents.distributions import Categorical
+from mesagym.agents.policy import remembers
 from mesagym.agents.rollout import Finals, Steppable, Transitions, Workers, collect
 from mesagym.errors import UserError
 
@@ -26,6 +27,7 @@ class PPOShape:
     minibatches: int = 4
     clip_values: bool = True
     microbatch: int | None = None  # rows of a gradient at once; None, or more, is all
+    bptt: int | None = None  # steps that a memory's gradient reaches back at most
 
     def __post_init__(self) -> None:
         for name in ("num_envs", "rollout_steps", "epochs", "minibatches"):
@@ -43,6 +45,38 @@ class PPOShape:
                 f"agent.microbatch: {self.microbatch} does not divide a minibatch of "
                 f"{self.minibatch} steps; null takes its gradient at once"
             )
+
+        if self.bptt is not None and (
+            self.bptt < 1 or self.rollout_steps % min(self.bptt, self.rollout_steps)
+        ):
+            raise UserError(
+                f"agent.bptt: {self.bptt} does not divide the {self.rollout_steps} "
+                "steps of a rollout; null goes through all of them"
+            )
+
+    @property
+    def segment(self) -> int:
+        """Steps that a memory learns from in one piece."""
+        return min(self.bptt or self.rollout_steps, self.rollout_steps)
+
+    def rows(self, policy: Any) -> int:
+        """Return how many rows an update's minibatches are drawn from.
+
+        Single steps; of a policy that remembers, segments of one environment.
+
+        Raises:
+            UserError: the segments do not go into minibatches of one size.
+        """
+        if not remembers(policy):
+            return self.steps_per_update
+        segments = self.steps_per_update // self.segment
+        if segments % self.minibatches:
+            raise UserError(
+                f"agent.minibatches: {self.minibatches} does not divide the {segments} "
+                f"segments of {self.segment} steps that an update's memories learn "
+                "from (agent.num_envs × agent.rollout_steps / agent.bptt)"
+            )
+        return segments
 
     @property
     def steps_per_update(self) -> int:
@@ -128,7 +162,11 @@ def start_optimising(params: Any) -> Optimised:
 
 @struct.dataclass
 class Batch:
-    """Transitions with what was estimated from them; leaves [B, ...]."""
+    """Transitions with what was estimated from them.
+
+    A row is a step, leaves [B, ...]; of a policy that remembers, a segment of one
+    environment, leaves [B, L, ...].
+    """
 
     obs: Any
     action: Any
@@ -136,6 +174,8 @@ class Batch:
     value: Any
     advantage: Any
     target: Any
+    carry: Any = ()  # before a segment's first step, leaves [B, ...]
+    reset: Any = ()  # bool[B, L] where an episode starts
 
 
 def estimate(
@@ -145,20 +185,27 @@ def estimate(
     transitions: Transitions,
     finals: Finals,
     hyper: PPOHyper,
+    carries: Any = (),
 ) -> Batch:
     """Turn a rollout into a batch with advantages and value targets.
 
     The value after a step is the next step's, which the rollout has; only final
     observations of truncated episodes and the last ones of all need the network.
+
+    Args:
+        policy: that acted.
+        params: its weights.
+        workers: as the rollout left them.
+        transitions: of the rollout.
+        finals: of its truncated episodes.
+        hyper: discount and trace.
+        carries: before each segment, see `Rollout`; nothing of policies without any.
     """
     last = policy.evaluate(params, workers.obs, workers.carry, workers.reset)[1]
     slots, n = finals.obs.shape[:2]
     cut = finals.obs.reshape(slots * n, *finals.obs.shape[2:])
     carry = jax.tree.map(
-        lambda leaf: jnp.broadcast_to(leaf, (slots, *leaf.shape)).reshape(
-            slots * n, *leaf.shape[1:]
-        ),
-        workers.carry,
+        lambda leaf: leaf.reshape(slots * n, *leaf.shape[2:]), finals.carry
     )
     at_cut = policy.evaluate(params, cut, carry)[1].reshape(slots, n)
     following = jnp.concatenate([transitions.value[1:], last[None]])
@@ -181,19 +228,70 @@ def estimate(
         advantage=advantage,
         target=advantage + transitions.value,
     )
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+    if not jax.tree.leaves(carries):
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+    batch = dataclasses.replace(batch, reset=transitions.reset)
+    count = jax.tree.leaves(carries)[0].shape[0]
+
+    def segments(leaf: jax.Array) -> jax.Array:
+        # [T, N, ...] to [T / L, L, N, ...] to [T / L, N, L, ...] to [rows, L, ...]
+        leaf = leaf.reshape(count, -1, *leaf.shape[1:]).swapaxes(1, 2)
+        return leaf.reshape(-1, *leaf.shape[2:])
+
+    before = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), carries)
+    return dataclasses.replace(jax.tree.map(segments, batch), carry=before)
+
+
+def evaluated(
+    policy: Any, params: Any, batch: Batch, at_once: int | None = None
+) -> tuple[Float[Array, "*row action"], Float[Array, "*row"]]:
+    """Return the logits and values that weights give the steps of a batch.
+
+    Args:
+        policy: the policy.
+        params: its weights.
+        batch: steps, or segments, whose memory starts from the carry that they have.
+        at_once: rows of a network's torso at a time.
+    """
+    if not jax.tree.leaves(batch.carry):
+        return policy.evaluate(params, batch.obs)
+    n, steps = batch.reset.shape
+
+    def by_time(leaf: jax.Array) -> jax.Array:
+        return leaf.swapaxes(0, 1).reshape(n * steps, *leaf.shape[2:])
+
+    logits, value = policy.evaluate(
+        params, by_time(batch.obs), batch.carry, by_time(batch.reset), at_once
+    )
+    return (
+        logits.reshape(steps, n, -1).swapaxes(0, 1),
+        value.reshape(steps, n).swapaxes(0, 1),
+    )
 
 
 def loss(
-    policy: Any, params: Any, batch: Batch, hyper: PPOHyper, clip_values: bool
+    policy: Any,
+    params: Any,
+    batch: Batch,
+    hyper: PPOHyper,
+    clip_values: bool,
+    at_once: int | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Return the PPO objective to minimise, and its parts.
 
     Advantages come normalised over the whole minibatch. The clipped surrogate is
     equation 7 of Schulman et al. 2017; value clipping is that of the original
     implementation (Engstrom et al. 2020, section 2).
+
+    Args:
+        policy: the policy.
+        params: its weights.
+        batch: rows of a minibatch.
+        hyper: weights of the parts, and the clip.
+        clip_values: whether the value is clipped, too.
+        at_once: see `evaluated`.
     """
-    logits, value = policy.evaluate(params, batch.obs)
+    logits, value = evaluated(policy, params, batch, at_once)
     choice = Categorical(logits)
     log_ratio = choice.log_prob(batch.action) - batch.log_prob
     ratio = jnp.exp(log_ratio)
@@ -232,11 +330,16 @@ def gradient(
     """Return the gradient of the loss over a minibatch, and the loss's parts.
 
     With ``microbatch`` it is summed over parts of the minibatch one after another:
-    what a convolution keeps for its gradient then stays in a CPU's cache.
+    what a convolution keeps for its gradient then stays in a CPU's cache. Of a policy
+    that remembers, only the torso is cut so: the product that a memory waits for at
+    every step is the better the more segments it has.
     """
     of_loss = jax.grad(loss, argnums=1, has_aux=True)
     if shape.microbatch is None or shape.microbatch >= shape.minibatch:
         return of_loss(policy, params, batch, hyper, shape.clip_values)
+    if jax.tree.leaves(batch.carry):
+        at_once = shape.microbatch
+        return of_loss(policy, params, batch, hyper, shape.clip_values, at_once)
     count = shape.minibatch // shape.microbatch
     split = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
 
@@ -288,8 +391,8 @@ def optimise(
     def one_epoch(
         optimised: Optimised, key: jax.Array
     ) -> tuple[Optimised, UpdateMetrics]:
-        rows = jax.random.permutation(key, shape.steps_per_update)
-        rows = rows.reshape(shape.minibatches, shape.minibatch)
+        rows = jax.random.permutation(key, shape.rows(policy))
+        rows = rows.reshape(shape.minibatches, -1)
         return jax.lax.scan(one_minibatch, optimised, rows)
 
     keys = jax.random.split(key, shape.epochs)
@@ -324,6 +427,7 @@ def update(
         env_params,
         shape.rollout_steps,
         shortest_episode,
+        shape.segment if remembers(policy) else None,
     )
     batch = estimate(
         policy,
@@ -332,6 +436,7 @@ def update(
         rollout.transitions,
         rollout.finals,
         hyper,
+        rollout.carries,
     )
     optimised, metrics = optimise(
         policy, optimised, batch, key_optimise, hyper, progress, shape

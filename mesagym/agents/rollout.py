@@ -69,6 +69,7 @@ class Finals:
     """
 
     obs: Any  # bool[S, N, ...]
+    carry: Any  # the policy's after the step that was cut off, leaves [S, N, ...]
     used: Any  # int32[N] places taken
 
 
@@ -90,6 +91,7 @@ class Rollout(NamedTuple):
     transitions: Transitions
     finals: Finals
     counts: EpisodeCounts
+    carries: Any  # the policy's before each segment, leaves [T / segment, N, ...]
 
 
 def start_workers(
@@ -121,6 +123,7 @@ def collect(
     env_params: Any,
     steps: int,
     shortest_episode: int,
+    segment: int | None = None,
 ) -> Rollout:
     """Take ``steps`` steps in every environment.
 
@@ -134,11 +137,15 @@ def collect(
         steps: T.
         shortest_episode: the fewest steps after which the time limit can cut an
             episode off; sizes the store of final observations.
+        segment: steps between two carries that are kept; divides T, and is T if None.
     """
     n = workers.reset.shape[0]
     num_slots = (steps - 1) // shortest_episode + 1
     finals = Finals(
         obs=jnp.zeros((num_slots, *workers.obs.shape), workers.obs.dtype),
+        carry=jax.tree.map(
+            lambda leaf: jnp.zeros((num_slots, *leaf.shape), leaf.dtype), workers.carry
+        ),
         used=jnp.zeros(n, jnp.int32),
     )
     labels = env_params.pool.classes.label
@@ -167,7 +174,7 @@ def collect(
             reset=workers.reset,
         )
         done = terminated | truncated
-        finals = _keep_finals(finals, truncated, info["final_observation"])
+        finals = _keep_finals(finals, truncated, info["final_observation"], carry)
         returns = workers.returns + info["objectives"]
         length = workers.length + 1
         telling = workers.label == DISTINGUISHING
@@ -201,19 +208,42 @@ def collect(
         distinguishing_episodes=jnp.int32(0),
         distinguishing_transitions=jnp.int32(0),
     )
-    (workers, finals, counts), transitions = jax.lax.scan(
-        one_step, (workers, finals, counts), jax.random.split(key, steps)
-    )
-    return Rollout(workers, transitions, finals, counts)
+    loop, keys = (workers, finals, counts), jax.random.split(key, steps)
+    if segment is None or segment == steps:
+        carries = jax.tree.map(lambda leaf: leaf[None], workers.carry)
+        loop, transitions = jax.lax.scan(one_step, loop, keys)
+    else:
+
+        def one_segment(loop: Any, keys: jax.Array) -> tuple[Any, Any]:
+            carry = loop[0].carry
+            loop, transitions = jax.lax.scan(one_step, loop, keys)
+            return loop, (carry, transitions)
+
+        keys = keys.reshape(-1, segment)
+        loop, (carries, transitions) = jax.lax.scan(one_segment, loop, keys)
+        transitions = jax.tree.map(
+            lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), transitions
+        )
+    workers, finals, counts = loop
+    return Rollout(workers, transitions, finals, counts, carries)
 
 
-def _keep_finals(finals: Finals, truncated: jax.Array, obs: jax.Array) -> Finals:
+def _keep_finals(
+    finals: Finals, truncated: jax.Array, obs: jax.Array, carry: Any
+) -> Finals:
     envs = jnp.arange(truncated.shape[0])
 
     def store(finals: Finals) -> Finals:
         places = jnp.where(truncated, finals.used, finals.obs.shape[0])
-        kept = finals.obs.at[places, envs].set(obs, mode="drop")
-        return Finals(kept, finals.used + truncated)
+
+        def put(store: jax.Array, leaf: jax.Array) -> jax.Array:
+            return store.at[places, envs].set(leaf, mode="drop")
+
+        return Finals(
+            put(finals.obs, obs),
+            jax.tree.map(put, finals.carry, carry),
+            finals.used + truncated,
+        )
 
     # Most steps cut nothing off; a branch leaves the store alone in them.
     return jax.lax.cond(truncated.any(), store, lambda finals: finals, finals)
