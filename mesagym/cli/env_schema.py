@@ -53,15 +53,19 @@ class CornerConfig(MazeConfig):
     """Corner-v0, a maze with a cheese."""
 
     region: int = key("side of the square that counts as the corner", low=1, shown=True)
+    cheese_region: int = key(
+        "side of the square that the cheese is drawn in; 0 is region's", low=0
+    )
 
     def check(self, height: int, width: int) -> None:
-        """Raise a UserError where the region does not fit."""
+        """Raise a UserError where a region does not fit."""
         largest = min(height, width) - 2
-        if self.region > largest:
-            raise UserError(
-                f"env.region: {self.region} does not fit a {height}x{width} grid; use "
-                f"1 to {largest}"
-            )
+        for name, least in (("region", 1), ("cheese_region", 0)):
+            if getattr(self, name) > largest:
+                raise UserError(
+                    f"env.{name}: {getattr(self, name)} does not fit a {height}x{width}"
+                    f" grid; use {least} to {largest}"
+                )
 
 
 @dataclass

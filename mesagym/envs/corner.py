@@ -55,15 +55,17 @@ class Params(base.Params):
     """Parameters of Corner-v0."""
 
     region: Any  # int32[] of the levels to sample
+    cheese_region: Any  # int32[] side of the square the cheese is drawn in, 0: region
 
 
 def _without_cheese(level: Level, params: Params) -> Level:
     return dataclasses.replace(level, cheese=jnp.full_like(level.cheese, -1))
 
 
-def _corner_as_trained(level: Level, params: Params) -> Level:
-    """Keep the cheese where it was drawn, and the corner of training."""
-    return dataclasses.replace(level, region=params.region)
+def _cheese_region(params: Params, region: Int[Array, ""]) -> Int[Array, ""]:
+    """Return the side of the square that α = 0 draws the cheese in."""
+    own = params.cheese_region
+    return jnp.where(own > 0, own, region)
 
 
 def _region_shift(side: int) -> Shift:
@@ -71,8 +73,7 @@ def _region_shift(side: int) -> Shift:
         f"region-{side}",
         f"cheese in the {side}×{side} square next to the corner",
         alpha=0.0,
-        drawn_with={"region": side},
-        edit=_corner_as_trained,
+        drawn_with={"cheese_region": side},
         standard=side == 3,
     )
 
@@ -101,7 +102,8 @@ class Corner(MazeContest):
     Levels: walls by ``layout`` (see `mesagym.levels.layouts`), the corner tile
     always open; the agent starts on a uniformly drawn tile that a path joins
     to the corner, other than the cheese's. The cheese lies in the region
-    (probability 1 − α) or on any such tile (α).
+    (probability 1 − α) or on any such tile (α). ``cheese_region`` draws it in a
+    square of another side, and leaves the corner that is paid as it is.
 
     Promise (exact): on an agreeing level every shortest path to the corner passes
     or ends at the cheese; on a distinguishing level none does; on a clean one,
@@ -156,18 +158,20 @@ class Corner(MazeContest):
         return Params(
             **self.common_params(pool, max_steps=128),
             region=jnp.int32(1),
+            cheese_region=jnp.int32(0),
         )
 
     def check(self, params: Params) -> None:
         super().check(params)
         self._check_region(int(params.region))
+        self._check_region(int(params.cheese_region), "cheese_region", 0)
 
-    def _check_region(self, region: int) -> None:
+    def _check_region(self, region: int, name: str = "region", least: int = 1) -> None:
         largest = min(self.height, self.width) - 2
-        if not 1 <= region <= largest:
+        if not least <= region <= largest:
             raise UserError(
-                f"env.region: {region} does not fit a {self.height}x{self.width} "
-                f"grid; use 1 to {largest}"
+                f"env.{name}: {region} does not fit a {self.height}x{self.width} "
+                f"grid; use {least} to {largest}"
             )
 
     # --------------------------------------------------------------- stepping
@@ -214,7 +218,8 @@ class Corner(MazeContest):
         # Unfiltered, an object may land where no path leads.
         home = reachable(walls, corner) if solvable else ~walls
         chance = jax.random.uniform(key_places, (3,))
-        cheese = self._draw_cheese(chance[:2], home, params.region, alpha)
+        side = _cheese_region(params, params.region)
+        cheese = self._draw_cheese(chance[:2], home, side, alpha)
         free = home & ~self.at(cheese)
         agent = grid.random_tile(chance[2], free)
         return Level(walls, agent, cheese, params.region), free.any()
@@ -250,7 +255,8 @@ class Corner(MazeContest):
         tile = grid.random_tile(chance[0], grid.inside(*self.size))
         toggled = level.walls ^ self.at(tile)
         change = partial(dataclasses.replace, level)
-        cheese = self._draw_cheese(chance[:2], ~level.walls, level.region, alpha)
+        side = _cheese_region(params, level.region)
+        cheese = self._draw_cheese(chance[:2], ~level.walls, side, alpha)
         edited = [
             change(walls=toggled),
             change(agent=grid.random_tile(chance[0], ~level.walls)),

@@ -101,6 +101,10 @@ def test_an_unknown_name_is_said_with_the_allowed_ones(
         ("env.size=[9,9,9]", ["env.size: [9, 9, 9] is neither"]),
         ("env.size=big", ["env.size: big is neither a number nor [height, width]"]),
         ("env.region=12", ["env.region: 12 does not fit a 13x13 grid; use 1 to 11"]),
+        (
+            "env.cheese_region=12",
+            ["env.cheese_region: 12 does not fit a 13x13 grid; use 0 to 11"],
+        ),
         ("env.region=1.5", ["env.region: '1.5' is not a whole number"]),
         ("env.crop_radius=0", ["env.crop_radius: 0 is below 1"]),
         ("env.max_steps=0", ["env.max_steps: 0 is below 1"]),

@@ -292,6 +292,14 @@ def test_a_region_that_fits_is_accepted(region: int):
     assert ENV.params_with(region=region).region == region
 
 
+@pytest.mark.parametrize("side", [6, -1])
+def test_a_cheese_region_that_does_not_fit_is_an_error_that_names_the_largest(
+    side: int,
+):
+    with pytest.raises(UserError, match=r"env\.cheese_region: .* use 0 to 5"):
+        ENV.params_with(cheese_region=side)
+
+
 # -------------------------------------------------------------------- the observation
 
 

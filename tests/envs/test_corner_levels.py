@@ -212,6 +212,23 @@ def test_without_a_shift_the_cheese_lies_in_the_region(draw: Draw):
     assert uniform([one.cheese for one in drawn.searched], inside) > 0.001
 
 
+def test_a_cheese_region_moves_the_cheese_and_leaves_the_corner_as_it_is():
+    env = Corner(size=7)
+    levels = {
+        (region, side): env.sample_levels(
+            jax.random.key(11),
+            200,
+            env.params_with(region=region, cheese_region=side),
+            alpha=0.0,
+        )
+        for region, side in ((3, 0), (1, 3))
+    }
+    np.testing.assert_array_equal(levels[3, 0].cheese, levels[1, 3].cheese)
+    np.testing.assert_array_equal(levels[3, 0].agent, levels[1, 3].agent)
+    assert (levels[1, 3].region == 1).all()
+    assert (levels[1, 3].cheese.max(axis=1) > 1).any()
+
+
 def homes(drawn: Drawn) -> list[tuple[list[int], reference.CornerLevel]]:
     return list(zip(drawn.home, drawn.searched, strict=True))
 
