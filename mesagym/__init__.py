@@ -13,15 +13,18 @@ def __getattr__(name: str) -> Any:
     if name == "registered_envs":
         registry = importlib.import_module("mesagym.registry")
         return registry.registered_envs
+    if name == "zoo":
+        return importlib.import_module("mesagym.reproductions.zoo")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_policies(run: Any, seeds: Any = None) -> Any:
-    """Take trained policies out of a run directory.
+    """Take trained policies out of a run directory, or out of the zoo.
 
     Args:
-        run: where the run directory is.
-        seeds: which of its seeds; all if None.
+        run: where the run directory is, or ``zoo:`` and a name that
+            ``mesagym zoo list`` shows, such as ``zoo:corner/alpha-0``.
+        seeds: which of its seeds; all if None, of the zoo all that are kept there.
 
     Returns:
         A :class:`mesagym.training.saved.Saved`: ``env``, ``env_params``, ``policy``,
@@ -31,5 +34,7 @@ def load_policies(run: Any, seeds: Any = None) -> Any:
         UserError: no such run or seed, a damaged file, or another version's.
     """
     # By name and only now: `import mesagym` reaches neither JAX nor gymnax.
+    if isinstance(run, str) and run.startswith("zoo:"):
+        return importlib.import_module("mesagym.reproductions.zoo").load(run, seeds)
     saved = importlib.import_module("mesagym.training.saved")
     return saved.load(run, seeds)

@@ -97,6 +97,15 @@ COMMANDS: dict[str, Command] = {
         words=("name",),
         flags=("list", "page"),
     ),
+    "zoo": Command(
+        "list, take and film the policies behind the recorded results",
+        (
+            "mesagym zoo list",
+            "mesagym zoo load corner/alpha-0 out=zoo/corner",
+            "mesagym zoo film corner/alpha-0 shift=clean seed=3 out=corner.gif",
+        ),
+        words=("action", "name"),
+    ),
     "demo": Command(
         "the main job in some minutes: two trainings, a table, a report",
         ("mesagym demo", "mesagym demo seeds=8 run=runs/my-demo"),

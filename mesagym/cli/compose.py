@@ -37,6 +37,7 @@ SCHEMAS: dict[str, Any] = {
     "export": schema.ExportConfig,
     "report": schema.ReportConfig,
     "reproduce": schema.ReproduceConfig,
+    "zoo": schema.ZooConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,
     "check-split": level_schema.CheckSplitConfig,

@@ -14,19 +14,40 @@ from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
 from mesagym.registry import config_name
 from mesagym.report.films import FRAME_WIDTH, save_film
-from mesagym.training.saved import load
+from mesagym.training.saved import Saved, load
 
 
 def run(config: FilmConfig) -> int:
     """Play, film, and print where the film is."""
     device.use(config.device)
     if config.run is not None:
-        trained = load(config.run)
-        env, params = trained.env, trained.env_params
-    else:
-        trained = None
-        env, params = made(config.env)
-        _check_policy(env, config.policy or "random")
+        return film_trained(config, load(config.run), f"trained in {config.run}")
+    env, params = made(config.env)
+    _check_policy(env, config.policy or "random")
+    who = config.policy or "random"
+    return _film(config, env, params, None, who, config.env.name)
+
+
+def film_trained(config: FilmConfig, trained: Saved, who: str) -> int:
+    """Film trained policies, in turn, in their own environment.
+
+    Args:
+        config: its environment and run are not used.
+        trained: the policies.
+        who: what the title calls them.
+    """
+    name = config_name(trained.env_name)
+    return _film(config, trained.env, trained.env_params, trained, who, name)
+
+
+def _film(
+    config: FilmConfig,
+    env: Environment,
+    params: Any,
+    trained: Saved | None,
+    who: str,
+    name: str,
+) -> int:
     say(f"filming in {title_of(env)}, compiling first")
     chosen = choose_levels(
         env, params, config.n, config.seed, alpha=config.alpha, shift=config.shift
@@ -43,11 +64,8 @@ def run(config: FilmConfig) -> int:
         policy: Any = dataclasses.replace(trained.policy, greedy=config.greedy)
         seeds = [trained.seeds[k % len(trained.seeds)] for k in range(config.n)]
         weights = [trained.of_seed(seed) for seed in seeds]
-        who = f"trained in {config.run}"
-        name = config_name(trained.env_name)
     else:
         # An oracle belongs to the grid that it is put on.
-        who, name = config.policy or "random", config.env.name
         policy = _scripted(chosen.env, who)
     side = max(chosen.env.height, chosen.env.width)
     played = play(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mesagym.cli import device
+from mesagym.cli import device, zoo
 from mesagym.cli.build import plan
 from mesagym.cli.commands import say
 from mesagym.cli.compose import composer
@@ -92,6 +92,7 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     if config.record:
         for name in (RESULT, PICTURE):
             atomic_write_bytes(result.folder / name, (where / name).read_bytes())
+        zoo.keep(result, document, where)
     _print(result, document)
     kept = result.folder if config.record else where
     print(f"Result: {kept / RESULT}\nFigure: {kept / PICTURE}")

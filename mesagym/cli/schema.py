@@ -13,6 +13,7 @@ ACTIVATIONS = ("relu", "tanh")
 DEVICES = ("auto", "cpu", "gpu", "tpu")
 MODES = ("sampled", "greedy")
 SCALES = ("smoke", "laptop", "paper")
+ZOO = ("list", "load", "film")
 
 
 class Rule(NamedTuple):
@@ -365,6 +366,41 @@ class ReproduceConfig:
         None,
         shown=True,
     )
+    device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
+
+
+@dataclass
+class ZooConfig:
+    """`mesagym zoo`."""
+
+    action: str = key(
+        "list all, load one into a folder, or film one", "list", choices=ZOO, shown=True
+    )
+    name: str | None = key("which, such as corner/alpha-0", None, shown=True)
+    out: str | None = key(
+        "load: the folder, null is zoo/<name>; film: the GIF, null is "
+        "film-<name>.gif, here",
+        None,
+        shown=True,
+    )
+    run: str | None = key(
+        "load: the run directory where policies that are not kept were made again",
+        None,
+    )
+    shift: str | None = key(
+        "film: levels of this shift; null draws them by alpha", None, shown=True
+    )
+    alpha: float = key(
+        "film: share of levels from the shifted distribution", 1.0, low=0, high=1
+    )
+    seed: int = key("film: of the levels and of sampled actions", 0, low=0, shown=True)
+    policy_seed: int | None = key(
+        "film: which training seed's policy; null is the one that stands for all",
+        None,
+        low=0,
+    )
+    n: int = key("film: episodes, each on a level of its own", 4, low=1, high=16)
+    greedy: bool = key("film: whether the policy takes its likeliest action", False)
     device: str = key("where it runs", "auto", choices=DEVICES, shown=True)
 
 

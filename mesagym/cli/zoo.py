@@ -1,0 +1,180 @@
+"""`mesagym zoo`: the policies behind the recorded results, listed, taken, filmed."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mesagym.cli.commands import say
+from mesagym.cli.schema import ZooConfig
+from mesagym.errors import UserError
+from mesagym.reproductions import zoo
+from mesagym.reproductions.folder import Reproduction
+from mesagym.reproductions.record import read_result
+from mesagym.reproductions.table import outcome_of
+from mesagym.tracking import RunDirectory, show_table
+
+FILM_BYTES = 150_000
+"""Of a film on the page of all results, which holds some thirty."""
+
+FILM_LEVELS = 2
+
+
+def run(config: ZooConfig) -> int:
+    """List, unpack or film."""
+    if config.action == "list":
+        return _list(config)
+    if config.name is None:
+        raise UserError(
+            f"zoo {config.action}: which? Give a name, `mesagym zoo {config.action} "
+            "corner/alpha-0`, or see them all with `mesagym zoo list`"
+        )
+    found = zoo.entry(config.name)
+    return _film(config, found) if config.action == "film" else _load(config, found)
+
+
+def _list(config: ZooConfig) -> int:
+    there = zoo.entries()
+    if config.name is not None:
+        chosen = [e for e in there if config.name in (e.name, e.reproduction.name)]
+        if not chosen:
+            zoo.entry(config.name)  # says which is nearest
+        there = chosen
+    rows, code = [], 0
+    for each in there:
+        try:
+            rows.append(_row(each))
+        except UserError as error:
+            say(str(error))
+            rows.append([each.name, "", "", "", "does not fit, see above", ""])
+            code = 2
+    if not rows:
+        print("The zoo is empty: no result is recorded.")
+        return code
+    show_table(
+        "Policies behind the recorded results",
+        ["name", "environment", "α", "seeds kept", "verdict", "result"],
+        rows,
+        width=max(76, shutil.get_terminal_size().columns),
+    )
+    print("Take one: mesagym zoo load <name>. Watch it: mesagym zoo film <name>")
+    return code
+
+
+def _row(found: zoo.Entry) -> list[str]:
+    card = found.card
+    verdict = (card["verdict"] or {}).get("word", "–")
+    alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
+    return [
+        found.name,
+        card["environment"],
+        alpha,
+        f"{len(found.kept)} of {len(found.seeds)}",
+        verdict,
+        outcome_of(read_result(found.reproduction.folder)),
+    ]
+
+
+def _load(config: ZooConfig, found: zoo.Entry) -> int:
+    out = Path(config.out or Path("zoo", *found.name.split("/")))
+    run = None if config.run is None else Path(config.run)
+    zoo.unpack(found, out, run)
+    card = found.card
+    if card["verdict"] is not None:
+        print(f"All seeds. {card['verdict']['in_words']}")
+    for each in found.seeds:
+        if run is not None or each.kept:
+            print(f"  seed {each.seed}: {_of_seed(each)}")
+    print(f"Policies: {out}")
+    print(f"Try: mesagym evaluate run={out} shifts=standard")
+    return 0
+
+
+def _of_seed(seed: zoo.Seed) -> str:
+    if seed.verdict is not None:
+        return seed.verdict
+    return "competent" if seed.competent else "untrained"
+
+
+def _film(config: ZooConfig, found: zoo.Entry) -> int:
+    from mesagym.cli import device, film
+    from mesagym.cli.level_schema import FilmConfig
+
+    if config.out is not None and Path(config.out).suffix.lower() != ".gif":
+        raise UserError(f"out: '{config.out}' does not end in .gif")
+    device.use(config.device)
+    kept = found.kept
+    if config.policy_seed is not None and kept and config.policy_seed not in kept:
+        listed = ", ".join(map(str, kept))
+        raise UserError(
+            f"policy_seed: {config.policy_seed} of '{found.name}' is not kept; use one "
+            f"of {listed}"
+        )
+    chosen = kept[:1] if config.policy_seed is None else [config.policy_seed]
+    trained = zoo.load(found.name, chosen)
+    settings = FilmConfig(
+        n=config.n,
+        alpha=config.alpha,
+        shift=config.shift,
+        seed=config.seed,
+        greedy=config.greedy,
+        out=config.out or f"film-{found.name.replace('/', '-')}.gif",
+    )
+    return film.film_trained(settings, trained, found.name)
+
+
+# --- when a result is recorded --------------------------------------------------------
+
+
+def keep(result: Reproduction, document: Mapping[str, Any], runs: Path) -> None:
+    """Put the policies of a recorded result into the zoo, and say how many.
+
+    Args:
+        result: which.
+        document: as it was recorded.
+        runs: the folder of its runs.
+    """
+    say("putting the policies into the zoo")
+    there = zoo.store(result, document, runs, filmed)
+    count = sum(len(each.kept) for each in there)
+    weight = sum(s.bytes for each in there for s in each.seeds if s.kept)
+    say(
+        f"{count} policies of {len(there)} conditions, {weight / 1e6:.1f} MB, in "
+        f"'{result.folder / zoo.POLICIES}'"
+    )
+
+
+def filmed(source: RunDirectory, seed: int) -> bytes:
+    """Film one seed's policy where the objectives come apart, small.
+
+    The levels are the first ones that its run was tested on.
+    """
+    import jax
+
+    from mesagym.cli.assess import pools_for, tested_always
+    from mesagym.cli.playing import play
+    from mesagym.report.films import FRAME_WIDTH, film
+    from mesagym.training.saved import load
+
+    trained = load(source, [seed])
+    shift = tested_always(trained.env)[-1]
+    tests = source.config["evaluation"]
+    (pool,) = pools_for(trained, [shift], FILM_LEVELS, tests["seed"], say).values()
+    env = pool.env
+    episodes = play(
+        env,
+        pool.env_params,
+        jax.tree.map(lambda leaf: leaf[:FILM_LEVELS], pool.levels),
+        trained.policy,
+        [trained.of_seed(seed)] * FILM_LEVELS,
+        tile=max(2, min(16, FRAME_WIDTH // max(env.height, env.width))),
+    )
+    return film(
+        [
+            each.episode(env, shift, seed, f"level {k}")
+            for k, each in enumerate(episodes)
+        ],
+        str(source.config.get("name") or source.path.name),
+        env.own_objectives,
+        largest=FILM_BYTES,
+    )
