@@ -63,17 +63,24 @@ def check_in_words(check: Mapping[str, Any]) -> str:
     """Return a check with its number: what is claimed, the figure, whether it held."""
     figure = ""
     if check["estimate"] is not None:
-        figure = _number(check["estimate"])
+        figure = number(check["estimate"])
         if check["low"] is not None or check["high"] is not None:
-            figure += f" [{_number(check['low'])}, {_number(check['high'])}]"
+            low, high = number(check["low"], low=True), number(check["high"])
+            figure += f" [{low}, {high}]"
         if check["p"] is not None:
-            figure += f", p = {_number(check['p'])}"
+            figure += f", p = {number(check['p'])}"
     return f"{check['words']}: {figure} ({check['status']})".replace(": (", " (")
 
 
-def _number(x: float | None) -> str:
+def number(x: float | None, *, low: bool = False) -> str:
+    """Return a number in two digits or so; None as the infinity that it was.
+
+    Args:
+        x: the number.
+        low: whether it is a lower bound.
+    """
     if x is None:
-        return "∞"
+        return "−∞" if low else "∞"
     text = f"{x:.3f}" if abs(x) < 0.1 else f"{x:.2f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
@@ -102,7 +109,7 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
         mine = "<br>".join(ours(result)) or "–"
         outcome = outcome_of(result)
         if claim.kind != PUBLISHED:
-            outcome = f"{_kind(claim)}: {outcome}"
+            outcome = f"{kind_in_words(claim)}: {outcome}"
         lines.append(
             f"| {claim.id} | [{claim.title}](#{each.name}) | {_cell(published) or '–'} "
             f"| {_cell(mine)} | **{outcome}** |"
@@ -110,7 +117,8 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _kind(claim: Claim) -> str:
+def kind_in_words(claim: Claim) -> str:
+    """Return what a reproduction is that is none of a published result."""
     return "our study" if claim.kind == STUDY else "our hypothesis"
 
 

@@ -27,6 +27,7 @@ from mesagym.tracking.files import (
     json_text,
     make_folders,
     parse_json,
+    read_bytes,
     read_sealed,
     sealed,
     sha256,
@@ -36,7 +37,7 @@ from mesagym.tracking.record import CONFIG
 from mesagym.tracking.run_directory import POLICY
 from mesagym.tracking.tables import bytes_to_table, table_to_bytes
 
-POLICIES, CARD, FILM = "policies", "card.json", "film.gif"
+POLICIES, CARD, FILM, READINGS = "policies", "card.json", "film.gif", "readings.json"
 FORMAT = "mesagym-zoo-card/1"
 
 ROOM = 1_750_000
@@ -114,6 +115,44 @@ class Entry:
             )
         return card
 
+    @cached_property
+    def film(self) -> bytes | None:
+        """A small GIF of the representative, None where none was made.
+
+        Raises:
+            DamagedFile: torn or altered.
+        """
+        known = self.card.get("film_sha256")
+        return None if known is None else read_bytes(self.folder / FILM, {known})
+
+    @cached_property
+    def readings(self) -> dict[str, Any] | None:
+        """What evaluators said of the policies that are kept; None where not asked.
+
+        Returns:
+            by evaluator its ``scope``, ``why``, and ``readings``: ``seed``, ``answer``
+            and ``why`` of each.
+
+        Raises:
+            DamagedFile: torn or altered.
+            UserError: they are of other policies.
+        """
+        path = self.folder / READINGS
+        if not path.is_file():
+            return None
+        document = read_sealed(path)
+        if document["policies_sha256"] != self.policies_sha256:
+            raise UserError(
+                f"'{path}' is of other policies; write it again, "
+                f"`python scripts/read_zoo.py {self.name}`"
+            )
+        return document["evaluators"]
+
+    @property
+    def policies_sha256(self) -> str:
+        """The hash of the list of all seeds' weights, as the result has it."""
+        return sha256(json_text(self.card["policy"]).encode())
+
     @property
     def seeds(self) -> list[Seed]:
         """What the card says of each seed, in ascending order."""
@@ -133,16 +172,18 @@ def entries(folder: Path | None = None) -> list[Entry]:
     Args:
         folder: of the reproductions; the repository's or the package's if None.
     """
-    found = []
-    for each in all_reproductions(folder):
-        cards = (each.folder / POLICIES).glob(f"*/{CARD}")
-        there = {card.parent.name for card in cards}
-        planned = [
-            name for one in each.claim.scales.values() for name in one.conditions
-        ]
-        order = [*dict.fromkeys(planned), *sorted(there.difference(planned))]
-        found += [Entry(each, name) for name in order if name in there]
-    return found
+    return [entry for each in all_reproductions(folder) for entry in entries_of(each)]
+
+
+def entries_of(reproduction: Reproduction) -> list[Entry]:
+    """Return what the zoo has of one result, in the order of its conditions."""
+    cards = (reproduction.folder / POLICIES).glob(f"*/{CARD}")
+    there = {card.parent.name for card in cards}
+    planned = [
+        name for one in reproduction.claim.scales.values() for name in one.conditions
+    ]
+    order = [*dict.fromkeys(planned), *sorted(there.difference(planned))]
+    return [Entry(reproduction, name) for name in order if name in there]
 
 
 def entry(name: str, folder: Path | None = None) -> Entry:
@@ -205,12 +246,12 @@ def unpack(found: Entry, out: Path, run: Path | None = None) -> Path:
         for name in source.contents:
             make_folders((out / name).parent)
             (out / name).write_bytes(source.read_file(name))
-        files = ["manifest.json", CARD, FILM]
+        files = ["manifest.json", CARD, FILM, READINGS]
     else:
         source = _remade(found, run)
         make_folders(out)
         write_run(source, out, source.policy_seeds(), found.name, found.card["command"])
-        files = [CARD, FILM]
+        files = [CARD, FILM, READINGS]
     for name in files:
         if (found.folder / name).is_file():
             shutil.copyfile(found.folder / name, out / name)
@@ -342,9 +383,11 @@ def store(
         make_folders(here.folder)
         if kept[name]:
             write_run(source, here.folder, kept[name], here.name, document["command"])
+        film = None
         if kept[name] and name in (conditions[0], conditions[-1]):
             data = filmed(source, first[name])
             atomic_write_bytes(here.folder / FILM, data)
+            film = sha256(data)
         card = card_of(
             reproduction.claim,
             name,
@@ -354,7 +397,7 @@ def store(
             first[name],
             kept[name],
         )
-        card = {"format": FORMAT, **card, "rule": RULE}
+        card = {"format": FORMAT, **card, "rule": RULE, "film_sha256": film}
         atomic_write_json(here.folder / CARD, sealed(card))
         found.append(here)
     return found

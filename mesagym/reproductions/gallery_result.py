@@ -1,0 +1,299 @@
+"""One result on the page of all results: figure, films, test, checks, provenance."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from mesagym.evals.columns import spoken
+from mesagym.report.films import last_frame
+from mesagym.report.pieces import capital, data_url
+from mesagym.report.style import Drawing
+from mesagym.reproductions.claim import PUBLISHED, Claim
+from mesagym.reproductions.folder import PICTURE, Reproduction
+from mesagym.reproductions.table import (
+    SURE_IN_WORDS,
+    kind_in_words,
+    number,
+    outcome_of,
+    provenance,
+)
+from mesagym.reproductions.zoo import Entry
+from mesagym.tracking.files import read_bytes
+
+LARGEST_DRAWING = 250_000
+"""Characters of a drawing as SVG, above which the recorded PNG stands in its place."""
+
+_STRIP = (160, 26)  # pixels of the drawing of one check
+
+
+def section(
+    reproduction: Reproduction,
+    result: Mapping[str, Any] | None,
+    zoo: Sequence[Entry],
+) -> str:
+    """Return one result, or what is planned where there is none."""
+    claim = reproduction.claim
+    outcome = outcome_of(result)
+    ours = "" if claim.kind == PUBLISHED else f" · {kind_in_words(claim)}"
+    parts = [
+        f'<section class="result" id="{escape(claim.name)}">',
+        f'<h2><span class="id">{escape(claim.id)}{escape(ours)}</span>'
+        f"{escape(claim.title)}</h2>",
+        f"<p>{prose(claim.claim)}</p>",
+        _judged(outcome, result),
+    ]
+    if result is not None:
+        parts += [_figure(reproduction, result), _films(zoo), _checks(result)]
+    parts += [_facts(claim), _policies(zoo)]
+    if result is not None:
+        parts.append(_conditions(result))
+        parts.append(f'<p class="note">{prose(provenance(result))}</p>')
+    sources = "; ".join(
+        f'<a href="{escape(each.url)}" rel="noreferrer">{escape(each.text)}</a>'
+        for each in claim.sources
+    )
+    if sources:
+        parts.append(f'<p class="note">Sources: {sources}</p>')
+    return "\n".join([*filter(None, parts), "</section>"])
+
+
+def prose(text: str) -> str:
+    """Return words of a claim as HTML: escaped, with what stands in backticks as code.
+
+    No line ends before a percent sign.
+    """
+    text = escape(" ".join(text.split())).replace(" %", "\u00a0%")
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+
+
+def film_figure(entry: Entry, before: str = "") -> str:
+    """Return the film of an entry with what it shows, still for who wants it so.
+
+    Args:
+        entry: one that has a film.
+        before: what is said first of all.
+    """
+    data = entry.film
+    assert data is not None
+    card = entry.card
+    (seed,) = (s for s in entry.seeds if s.seed == card["representative"])
+    alpha = "" if card["alpha"] is None else f", α = {card['alpha']:g}"
+    told = f"{entry.name}{alpha}, seed {seed.seed}"
+    told += f": {seed.verdict}." if seed.verdict else "."
+    alt = f"Film of {told} {before}"
+    still = data_url(last_frame(data), "png")
+    return (
+        "<figure><picture>"
+        f'<source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
+        f'<img src="{data_url(data, "gif")}" alt="{escape(alt.strip())}">'
+        f"</picture><figcaption>{escape(before)}"
+        f'<span class="range">{escape(told)}</span></figcaption></figure>'
+    )
+
+
+def _judged(outcome: str, result: Mapping[str, Any] | None) -> str:
+    look = outcome.replace(" ", "-")
+    if result is None:
+        said = (
+            "What follows is the plan. Nobody has run it at the recorded scale, so "
+            "there is nothing to say yet about whether it comes out."
+        )
+    else:
+        said = result["judgement"]["reason"]
+        if result["scale"] != "laptop":
+            said += f" Recorded at scale {result['scale']}."
+    badge = f'<span class="badge {escape(look)}">{escape(capital(outcome))}</span>'
+    return f'<p class="judged">{badge}{prose(said)}</p>'
+
+
+def _figure(reproduction: Reproduction, result: Mapping[str, Any]) -> str:
+    figures = {name: each["figures"] for name, each in result["conditions"].items()}
+    alt = f"{reproduction.claim.title}: the recorded figure"
+    drawing = Drawing(reproduction.figure.draw(figures), alt)
+    svg = drawing.svg(f"figure-{reproduction.name.replace('_', '-')}")
+    if len(svg) <= LARGEST_DRAWING:
+        return f'<figure class="wide">{svg}</figure>'
+    picture = data_url(read_bytes(reproduction.folder / PICTURE), "png")
+    return (
+        f'<figure class="wide"><img src="{picture}" alt="{escape(alt)}" '
+        'loading="lazy"></figure>'
+    )
+
+
+def _films(zoo: Sequence[Entry]) -> str:
+    films = "".join(film_figure(each) for each in zoo if each.film is not None)
+    if not films:
+        return ""
+    return (
+        "<h3>What they do</h3>\n"
+        '<p class="note">The first two test levels on which the objectives come '
+        f'apart, with recorded policies.</p>\n<div class="films">{films}</div>'
+    )
+
+
+# --- the test -------------------------------------------------------------------------
+
+
+def _checks(result: Mapping[str, Any]) -> str:
+    rows = "".join(_check(each) for each in result["judgement"]["checks"])
+    blank = "".join(
+        f"<li>{escape(name)}: blank, {escape(why)}</li>"
+        for name, why in result["judgement"]["blank"].items()
+    )
+    table = (
+        '<table class="checks"><thead><tr><th scope="col">claimed</th>'
+        '<th scope="col">ours</th><th scope="col">interval, and the bound</th>'
+        f'<th scope="col">so it</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+    return (
+        "<h3>The checks</h3>\n"
+        + (table if rows else "<p>There was nothing to check.</p>")
+        + (f"<ul>{blank}</ul>" if blank else "")
+    )
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    figure = "–"
+    if check["estimate"] is not None:
+        figure = f"<b>{escape(number(check['estimate']))}</b>"
+    if check["low"] is not None or check["high"] is not None:
+        span = f"[{number(check['low'], low=True)}, {number(check['high'])}]"
+        figure += f' <span class="range">{escape(span)}</span>'
+    if check["p"] is not None:
+        figure += f' <span class="range">p = {escape(number(check["p"]))}</span>'
+    if check["seeds"] is not None:
+        figure += f'<br><span class="range">{check["seeds"]} seeds</span>'
+    status = check["status"]
+    said = {"held": "held", "failed": "failed", "unclear": "is unclear"}[status]
+    return (
+        f"<tr><td>{prose(check['words'])}</td><td>{figure}</td>"
+        f'<td class="strip">{strip(check)}</td>'
+        f'<td class="status {escape(status)}">{said}</td></tr>'
+    )
+
+
+def strip(check: Mapping[str, Any]) -> str:
+    """Return a check drawn: interval, estimate, bound, and the side that is claimed.
+
+    Empty where there is no interval.
+    """
+    low, high, estimate, bound = (
+        check[name] for name in ("low", "high", "estimate", "bound")
+    )
+    if None in (estimate, bound) or (low is None and high is None):
+        return ""
+    ends = [x for x in (low, high, estimate, bound) if x is not None]
+    first, last = min(ends), max(ends)
+    if first >= 0 and last <= 1:
+        first, last = 0.0, 1.0
+    else:
+        room = 0.08 * (last - first) or 1.0
+        first, last = first - room, last + room
+    width, height = _STRIP
+
+    def place(x: float | None, otherwise: float) -> float:
+        if x is None or not math.isfinite(x):
+            return otherwise
+        return round(4 + (width - 8) * (x - first) / (last - first), 1)
+
+    left, right = place(low, 0), place(high, width)
+    here, wall = place(estimate, 0), place(bound, 0)
+    start, length = (wall, width - wall) if check["side"] == "above" else (0, wall)
+    middle = height / 2
+    alt = f"{check['side']} {bound:g}: {check['status']}"
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(alt)}">'
+        f'<rect x="{start}" y="0" width="{length:.1f}" height="{height}" '
+        'fill="var(--faint)" opacity=".45"/>'
+        f'<path d="M{wall} 0V{height}" stroke="var(--muted)" stroke-dasharray="3 2"/>'
+        f'<path d="M{left} {middle}H{right}" stroke="var(--ink)" stroke-width="2"/>'
+        f'<circle cx="{here}" cy="{middle}" r="4" fill="var(--ink)"/></svg>'
+    )
+
+
+def _facts(claim: Claim) -> str:
+    published = "".join(
+        f"<li>{prose(f'{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})')}</li>"
+        for one in claim.published
+    )
+    rows = [
+        ("The test", prose(claim.test)),
+        ("Published", f"<ul>{published}</ul>" if published else ""),
+        ("What differs here", prose(claim.smaller)),
+        ("Explored with", prose(claim.explored)),
+        ("What else was tried", prose(claim.tried)),
+        *(("Changed after looking", prose(each)) for each in claim.amendments),
+    ]
+    items = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)
+    return f'<dl class="facts">{items}</dl>'
+
+
+# --- where it comes from --------------------------------------------------------------
+
+
+def _policies(zoo: Sequence[Entry]) -> str:
+    rows = []
+    for entry in zoo:
+        card = entry.card
+        verdict = (card["verdict"] or {}).get("in_words", "")
+        counts: dict[str, int] = {}
+        for seed in entry.seeds:
+            word = seed.verdict or ("competent" if seed.competent else "untrained")
+            counts[word] = counts.get(word, 0) + 1
+        said = ", ".join(f"{count} {word}" for word, count in counts.items())
+        alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
+        kept = ", ".join(map(str, sorted(entry.kept))) or "hashes only"
+        rows.append(
+            f'<tr><th scope="row"><code>{escape(entry.name)}</code></th>'
+            f"<td>{escape(alpha)}</td><td>{escape(said)}</td>"
+            f"<td>{prose(verdict)}{_readings(entry)}</td><td>{escape(kept)}</td></tr>"
+        )
+    if not rows:
+        return ""
+    return (
+        "<details><summary>The policies: verdicts seed by seed, and which are "
+        "kept</summary>\n"
+        '<table class="policies"><thead><tr><th scope="col">in the zoo</th>'
+        '<th scope="col">α</th><th scope="col">seeds</th>'
+        '<th scope="col">in words</th><th scope="col">kept</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></details>"
+    )
+
+
+def _readings(entry: Entry) -> str:
+    """Return what evaluators said of the kept policies, empty if not asked."""
+    items = []
+    for name, each in (entry.readings or {}).items():
+        counts = Counter(one["answer"] for one in each["readings"])
+        said = ", ".join(f"{answer} {count}" for answer, count in counts.items())
+        why = each["readings"][0]["why"] if each["readings"] else each["why"]
+        items.append(
+            f"<li><strong>{escape(spoken(name))}</strong> reads "
+            f"{escape(said or 'nothing')}: {prose(why)}</li>"
+        )
+    return f"<ul>{''.join(items)}</ul>" if items else ""
+
+
+def _conditions(result: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(each["environment"])}</td>'
+        f"<td>{len(each['seeds'])}</td><td>{_steps(each['env_steps'])}</td>"
+        f"<td>{each['seconds'] / 60:.1f}</td>"
+        f"<td><code>{escape(' '.join(each['overrides']))}</code></td></tr>"
+        for name, each in result["conditions"].items()
+    )
+    return (
+        "<details><summary>The conditions, with every setting</summary>\n"
+        '<table class="policies"><thead><tr><th scope="col">condition</th>'
+        '<th scope="col">environment</th><th scope="col">seeds</th>'
+        '<th scope="col">steps a seed</th><th scope="col">minutes</th>'
+        '<th scope="col">settings of <code>mesagym train</code></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></details>"
+    )
+
+
+def _steps(steps: int | None) -> str:
+    return "–" if steps is None else f"{steps:,}"
