@@ -22,14 +22,17 @@ SMALLEST_CHANGE = 0.1
 """Distance of the asymptotes below which a curve is called flat."""
 
 NEARLY_ALL = 0.975
-"""Share of the resampled curves that must be no flat ones for a threshold to be told."""
+"""Share of the resampled curves that must not be flat for a threshold to be told."""
 
 STEEPNESS = 1 / np.geomspace(0.08, 2.0, 24)
-"""What is searched over. The largest passes from 90 to 10 % of the way within a sixth of
-a decade of α; none steeper can be told from it where α is tested a third apart."""
+"""What is searched over. The largest passes from 90 to 10 % of the way within a sixth
+of a decade of α; no steeper one can be told from it where α is tested thrice apart."""
 
 PER_DECADE = 40
 """Midpoints searched over, in a decade of α: 6 % apart."""
+
+AT_ONCE = 128
+"""Curves fitted together; bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Curve:
     def at(self, alpha: Float[np.ndarray, "..."] | float) -> np.ndarray:
         """Return the curve at α, which may be 0."""
         above = _above(np.asarray(alpha, float), self.midpoint, self.steepness)
-        return self.lower + (self.upper - self.lower) * above
+        return np.asarray(self.lower + (self.upper - self.lower) * above)
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,7 @@ def _above(
 ) -> np.ndarray:
     """Return the share of the way from the lower to the upper asymptote; 1 at α = 0."""
     with np.errstate(over="ignore"):
-        return 1 / (1 + (alpha / midpoint) ** steepness)
+        return np.asarray(1 / (1 + (alpha / midpoint) ** steepness))
 
 
 def _fit(
@@ -235,35 +238,48 @@ def _fit(
     midpoint = 10**log_midpoint
     shape = _above(alphas, midpoint[:, None], steepness[:, None])
     weight = seeds / seeds.sum()
-    mean_shape = shape @ weight
-    spread = np.maximum((shape - mean_shape[:, None]) ** 2 @ weight, 1e-12)
-    fits = np.empty((len(means), 4))
-    for k, rates in enumerate(means):
-        mean = rates @ weight
-        slope = (shape - mean_shape[:, None]) @ (weight * (rates - mean)) / spread
-        slope = np.maximum(slope, 0)
-        lower = mean - slope * mean_shape
-        upper = lower + slope
-        # Where an asymptote leaves [0, 1], it stays at the end and the other is fitted.
-        low_at_0 = np.clip(
-            shape @ (weight * rates) / np.maximum(shape**2 @ weight, 1e-12), 0, 1
-        )
-        rest = 1 - shape
-        high_at_1 = np.clip(
-            (rest @ (weight * (rates - 1))) / np.maximum(rest**2 @ weight, 1e-12) + 1,
-            0,
-            1,
-        )
-        upper, lower = (
-            np.where(lower < 0, low_at_0, np.where(upper > 1, 1.0, upper)),
-            np.where(lower < 0, 0.0, np.where(upper > 1, high_at_1, lower)),
-        )
-        left = (
-            rates - lower[:, None] - (upper - lower)[:, None] * shape
-        ) ** 2 @ weight
-        best = int(left.argmin())
-        fits[k] = lower[best], upper[best], midpoint[best], steepness[best]
-    return fits
+    weighted = shape * weight
+    ones, once, twice = weight.sum(), weighted.sum(1), (weighted * shape).sum(1)
+    best = []
+    for begin in range(0, len(means), AT_ONCE):
+        some = means[begin : begin + AT_ONCE]
+        rates = some @ weight
+        along = weighted @ some.T
+        found = _asymptotes(once[:, None], twice[:, None], rates, along)
+        lower, change = found[0], found[1] - found[0]
+        # The squares left, but for what no curve changes.
+        left = lower * (ones * lower + 2 * change * once[:, None] - 2 * rates)
+        left += change * (change * twice[:, None] - 2 * along)
+        at = left.argmin(axis=0)
+        picked = [np.take_along_axis(each, at[None], axis=0)[0] for each in found]
+        best.append(np.stack([*picked, midpoint[at], steepness[at]], axis=1))
+    return np.concatenate(best)
+
+
+def _asymptotes(
+    once: np.ndarray, twice: np.ndarray, rates: np.ndarray, along: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best lower and upper asymptotes within [0, 1] of given shapes.
+
+    Args:
+        once: weighted mean of the shape, ``[shape, 1]``.
+        twice: of its square, ``[shape, 1]``.
+        rates: of the rates, ``[fit]``.
+        along: of their product, ``[shape, fit]``.
+    """
+    tiny = 1e-12
+    spread = np.maximum(twice - once**2, tiny)
+    change = np.maximum((along - once * rates) / spread, 0)
+    lower = rates - change * once
+    upper = lower + change
+    # Where an asymptote leaves [0, 1], it stays at the end and the other is fitted.
+    alone = np.clip(along / np.maximum(twice, tiny), 0, 1)
+    rest = np.maximum(1 - 2 * once + twice, tiny)
+    below_1 = np.clip(1 + (rates - 1 - along + once) / rest, 0, 1)
+    return (
+        np.where(lower < 0, 0.0, np.where(upper > 1, below_1, lower)),
+        np.where(lower < 0, alone, np.where(upper > 1, 1.0, upper)),
+    )
 
 
 def _crossing(
