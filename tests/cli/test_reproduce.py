@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jax
 import pytest
 
 from mesagym.cli import memory
@@ -122,3 +123,27 @@ def test_what_memory_cannot_hold_is_refused_before_it_starts(
     assert "needs about" in said
     assert "MiB" in said or "GiB" in said
     assert not place.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [each.name for each in folder.all_reproductions()])
+def test_every_result_goes_through_at_its_smallest_scale(
+    tmp_path: Path, name: str
+) -> None:
+    assert main(["reproduce", name, "scale=smoke", f"run={tmp_path}"]) == 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["judgement"]["outcome"]
+    # What is compiled for one is of no use to the next, and takes maps of memory.
+    jax.clear_caches()
+
+
+@pytest.mark.slow
+def test_the_same_command_gives_the_same_bits(reproduced: Path, tmp_path: Path) -> None:
+    assert main(["reproduce", "corner", "scale=smoke", f"run={tmp_path}"]) == 0
+    one, other = (
+        json.loads((place / "result.json").read_text())["conditions"]
+        for place in (reproduced, tmp_path)
+    )
+    for name, each in one.items():
+        assert each["policies_sha256"] == other[name]["policies_sha256"]
+        assert each["figures"] == other[name]["figures"]
