@@ -46,9 +46,7 @@ class PPOShape:
                 f"{self.minibatch} steps; null takes its gradient at once"
             )
 
-        if self.bptt is not None and (
-            self.bptt < 1 or self.rollout_steps % min(self.bptt, self.rollout_steps)
-        ):
+        if self.bptt is not None and (self.bptt < 1 or self.rollout_steps % self.bptt):
             raise UserError(
                 f"agent.bptt: {self.bptt} does not divide the {self.rollout_steps} "
                 "steps of a rollout; null goes through all of them"
@@ -57,7 +55,7 @@ class PPOShape:
     @property
     def segment(self) -> int:
         """Steps that a memory learns from in one piece."""
-        return min(self.bptt or self.rollout_steps, self.rollout_steps)
+        return self.bptt or self.rollout_steps
 
     def rows(self, policy: Any) -> int:
         """Return how many rows an update's minibatches are drawn from.

@@ -129,7 +129,7 @@ def _check_value(each: Key) -> None:
     for one in values:
         if isinstance(one, float) and not math.isfinite(one):
             raise UserError(f"{path}: {one} is not a finite number")
-        if rule.choices and one not in rule.choices:
+        if rule.choices and one is not None and one not in rule.choices:
             raise UserError(
                 f"{path}: unknown '{one}'." + nearest(str(one), map(str, rule.choices))
             )
@@ -168,6 +168,7 @@ def _settle_training(config: schema.TrainConfig) -> None:
             f"agent.minibatches: {agent.minibatches} does not divide the {per_update} "
             "steps of an update (agent.num_envs × agent.rollout_steps)"
         )
+    _check_memory(agent)
     if train.chunk is None:
         fits = min(CHUNK_STEPS, train.steps) // per_update
         train.chunk = max(1, fits)
@@ -183,6 +184,30 @@ def _settle_training(config: schema.TrainConfig) -> None:
     if train.start_seed is not None and train.start_from is None:
         raise UserError(
             f"train.start_seed: {train.start_seed} is of no run; give train.start_from"
+        )
+
+
+def _check_memory(agent: schema.AgentConfig) -> None:
+    network, bptt = agent.network, agent.bptt
+    if network.memory is None:
+        for key, value in ("network.memory_size", network.memory_size), ("bptt", bptt):
+            if value is not None:
+                raise UserError(
+                    f"agent.{key}: {value} is of no memory; give "
+                    "agent.network.memory=gru or lstm"
+                )
+        return
+    if bptt is not None and agent.rollout_steps % bptt:
+        raise UserError(
+            f"agent.bptt: {bptt} does not divide agent.rollout_steps "
+            f"{agent.rollout_steps}; null goes through all of them"
+        )
+    pieces = agent.num_envs * agent.rollout_steps // (bptt or agent.rollout_steps)
+    if pieces % agent.minibatches:
+        raise UserError(
+            f"agent.minibatches: {agent.minibatches} does not divide the {pieces} "
+            "pieces that a memory learns from (agent.num_envs × agent.rollout_steps / "
+            "agent.bptt)"
         )
 
 

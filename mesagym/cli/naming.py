@@ -24,6 +24,13 @@ def identity(config: TrainConfig) -> dict[str, Any]:
     del train["save_seconds"]
     # Where they are not used they leave no trace, so that runs made before there were
     # such keys are still the same runs.
+    for part, key in (
+        (kept["agent"], "bptt"),
+        (kept["agent"]["network"], "memory"),
+        (kept["agent"]["network"], "memory_size"),
+    ):
+        if part[key] is None:
+            del part[key]
     if not train["snapshots"]:
         del train["snapshots"]
     if train["start_from"] is None:

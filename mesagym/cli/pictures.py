@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from mesagym.agents.policy import forgets
 from mesagym.cli.assess import pools_for, tested_always
 from mesagym.cli.playing import play
 from mesagym.evals.maps import tile_map
@@ -50,7 +51,8 @@ def films_and_maps(
     """
     env, files = trained.env, {}
     shifts = tested_always(env)
-    if env.tabular and env.kind == "contest":
+    # What remembers has no action of a tile alone.
+    if env.tabular and env.kind == "contest" and forgets(trained.policy):
         files[MAPS] = maps_to_bytes(_maps(trained, pools[shifts[1]]))
     for name, title in zip(shifts, _TITLES[env.kind], strict=True):
         files[f"films/{name}.gif"] = film(

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 # The rooms below have tables that say the same; those cannot be read without JAX.
 SMALLEST, LARGEST = 5, 64
 ACTIVATIONS = ("relu", "tanh")
+MEMORIES = ("gru", "lstm")
 DEVICES = ("auto", "cpu", "gpu", "tpu")
 MODES = ("sampled", "greedy")
 SCALES = ("smoke", "laptop", "paper")
@@ -105,6 +106,15 @@ class NetworkConfig:
     """The network's own settings."""
 
     name: str = key("the network", choices=("mlp", "cnn", "impala"), fixed=True)
+    memory: str | None = key(
+        "what remembers earlier steps of an episode, gru or lstm; null forgets",
+        None,
+        choices=MEMORIES,
+        shown=True,
+    )
+    memory_size: int | None = key(
+        "units of the memory; null is as many as the last of hidden", None, low=1
+    )
 
 
 @dataclass
@@ -127,7 +137,7 @@ class CnnConfig(NetworkConfig):
 
 @dataclass
 class ImpalaConfig(NetworkConfig):
-    """The residual network of Espeholt et al. 2018, a dense layer for the LSTM."""
+    """The residual network of Espeholt et al. 2018; memory=lstm adds its LSTM."""
 
     channels: list[int] = key("channels of the blocks", low=1)
     units: int = key("residual units of a block", low=1)
@@ -147,6 +157,11 @@ class AgentConfig:
     clip_values: bool = key("whether the value's change is clipped, too")
     microbatch: int | None = key(
         "rows of a gradient at once; null is a minibatch", low=1
+    )
+    bptt: int | None = key(
+        "steps that a memory's gradient reaches back at most; null is a rollout",
+        None,
+        low=1,
     )
     learning_rate: float = key("Adam's, at the first update", low=0, shown=True)
     final_learning_rate: float = key("at the end, as a share of it", low=0, high=1)

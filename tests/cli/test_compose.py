@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesagym.agents import networks
+from mesagym.agents import networks, recurrent
 from mesagym.agents.ppo import PPOShape, make_hyper
 from mesagym.cli import env_schema, schema
 from mesagym.cli.commands import COMMANDS
@@ -57,8 +57,9 @@ def test_sizes_are_those_of_environments() -> None:
     assert (schema.SMALLEST, schema.LARGEST) == (base.SMALLEST, base.LARGEST)
 
 
-def test_activations_are_those_of_networks() -> None:
+def test_activations_and_memories_are_those_of_networks() -> None:
     assert set(schema.ACTIVATIONS) == set(networks.ACTIVATIONS)
+    assert set(schema.MEMORIES) == set(recurrent.GATES)
 
 
 @pytest.mark.parametrize("name", ["standard", "quick"])
