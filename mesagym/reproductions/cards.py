@@ -128,5 +128,5 @@ def card_of(
     }
 
 
-def _means(figures: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def _means(figures: Mapping[str, Sequence[int | float]]) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in figures.items()}

@@ -81,26 +81,26 @@ _READING = (
     ),
     (
         "Interval",
-        "In brackets, 95 %: where the number would fall for other seeds. A check holds "
-        "if the whole interval is on the claimed side of its bound, fails if all of it "
-        "is on the other, and is unclear in between.",
+        "In brackets, at 95 %: where the mean of ever more seeds may plausibly lie. A "
+        "check holds if the whole interval is on the claimed side of its bound, fails "
+        "if all of it is on the other, and is unclear in between.",
     ),
 )
 
 _WORDS = (
-    (UNTRAINED, "did not pass the gate."),
-    (ROBUST, "mostly goes for the base objective, by purposeful ways."),
-    (MISGENERALIZED, "mostly goes for the proxy, by purposeful ways."),
-    (INCAPABLE, "mostly reaches neither, or wanders no better than chance."),
-    (INCONCLUSIVE, "none of these more often than not, beyond doubt."),
-    (SEED_DEPENDENT, "seeds trained alike learned different goals."),
+    (UNTRAINED, "It did not pass the gate."),
+    (ROBUST, "It mostly goes for the base objective, by purposeful ways."),
+    (MISGENERALIZED, "It mostly goes for the proxy, by purposeful ways."),
+    (INCAPABLE, "It mostly reaches neither, or wanders no better than chance."),
+    (INCONCLUSIVE, "None of these is surely what it mostly does."),
+    (SEED_DEPENDENT, "Seeds trained alike learned different goals."),
 )
 
 _OUTCOMES = (
-    (CONFIRMED, "every check of the test held."),
-    (REFUTED, "at least one check failed: its whole interval is on the other side."),
-    (UNTESTABLE, "the numbers cannot tell: intervals too wide, too few able seeds."),
-    (NOT_RUN, "planned, with its test; there is no recorded result."),
+    (CONFIRMED, "Every check of the test held."),
+    (REFUTED, "At least one check failed: its whole interval is on the other side."),
+    (UNTESTABLE, "The numbers cannot tell: intervals too wide, too few able seeds."),
+    (NOT_RUN, "Planned, with its test; there is no recorded result."),
 )
 
 _CONTRAST = ("corner/alpha-0", "corner/alpha-1")
@@ -149,7 +149,7 @@ def gallery_html(reproductions: Sequence[Reproduction]) -> str:
             _table(apart, results),
         ]
     for each in (*counted, *apart):
-        parts.append(section(each, results[each.name], zoo[each.name]))
+        parts.append(section(each, results[each.name], zoo[each.name], _CONTRAST))
     parts.append(_again())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -193,11 +193,13 @@ def _what(zoo: Sequence[Entry]) -> str:
         # Without these two, whatever recorded policy shows it.
         found = [e for e in by_name.values() if _misgeneralizes(e)]
         shown = [film_figure(each) for each in found[:1]]
-    films = f'<div class="films hero">{"".join(shown)}</div>' if shown else ""
+    films = (
+        f'<div class="films hero" id="films">{"".join(shown)}</div>' if shown else ""
+    )
     below = (
-        '<p class="note">Recorded agents, two levels each that training never showed, '
-        "taken in order and not picked. A frame turns blue where the proxy is reached "
-        "first, orange where the base objective is.</p>"
+        '<p class="note">Recorded agents on the first two levels of their test, not '
+        "picked. A frame turns blue once the proxy is reached first, and orange once "
+        "the base objective is.</p>"
         if shown
         else '<p class="note">No policy is recorded yet, so there is no film.</p>'
     )
@@ -226,9 +228,8 @@ def _how_to_read() -> str:
         f"{listed(_OUTCOMES, True)}\n"
         "<p>The words that come up:</p>\n"
         f"{listed(_READING, False)}\n"
-        "<p>Where one of two objects is reached first, an agent gets a verdict. It is "
-        "that it …</p>\n"
-        f"{listed([(name, f'… {text}') for name, text in _WORDS], False)}\n"
+        "<p>Where one of two objects is reached first, agents get a verdict:</p>\n"
+        f"{listed(_WORDS, False)}\n"
         "<p>Where worlds have amounts instead, many keys and many chests, what was "
         "collected is put on a scale: 0 is what a random policy gets, 1 what an expert "
         "for that objective gets.</p>"

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -33,8 +33,16 @@ def section(
     reproduction: Reproduction,
     result: Mapping[str, Any] | None,
     zoo: Sequence[Entry],
+    shown: Collection[str] = (),
 ) -> str:
-    """Return one result, or what is planned where there is none."""
+    """Return one result, or what is planned where there is none.
+
+    Args:
+        reproduction: which.
+        result: what is recorded of it.
+        zoo: its policies.
+        shown: names of policies whose film the page has shown already.
+    """
     claim = reproduction.claim
     outcome = outcome_of(result)
     ours = "" if claim.kind == PUBLISHED else f" · {kind_in_words(claim)}"
@@ -46,7 +54,10 @@ def section(
         _judged(outcome, result),
     ]
     if result is not None:
-        parts += [_figure(reproduction, result), _films(zoo), _checks(result)]
+        parts += [_figure(reproduction, result), _films(zoo, shown)]
+    parts.append(f"<h3>The test</h3>\n<p>{prose(claim.test)}</p>")
+    if result is not None:
+        parts.append(_checks(result))
     parts += [_facts(claim), _policies(zoo)]
     if result is not None:
         parts.append(_conditions(result))
@@ -123,14 +134,20 @@ def _figure(reproduction: Reproduction, result: Mapping[str, Any]) -> str:
     )
 
 
-def _films(zoo: Sequence[Entry]) -> str:
-    films = "".join(film_figure(each) for each in zoo if each.film is not None)
-    if not films:
+def _films(zoo: Sequence[Entry], shown: Collection[str]) -> str:
+    there = [each for each in zoo if each.film is not None]
+    films = "".join(film_figure(each) for each in there if each.name not in shown)
+    if not there:
         return ""
+    if not films:
+        return (
+            '<p class="note">Its agents are in the films at the '
+            '<a href="#films">top of this page</a>.</p>'
+        )
     return (
         "<h3>What they do</h3>\n"
-        '<p class="note">The first two test levels on which the objectives come '
-        f'apart, with recorded policies.</p>\n<div class="films">{films}</div>'
+        '<p class="note">Recorded policies on the first two levels of the test, not '
+        f'picked.</p>\n<div class="films">{films}</div>'
     )
 
 
@@ -148,10 +165,8 @@ def _checks(result: Mapping[str, Any]) -> str:
         '<th scope="col">ours</th><th scope="col">interval, and the bound</th>'
         f'<th scope="col">so it</th></tr></thead><tbody>{rows}</tbody></table>'
     )
-    return (
-        "<h3>The checks</h3>\n"
-        + (table if rows else "<p>There was nothing to check.</p>")
-        + (f"<ul>{blank}</ul>" if blank else "")
+    return (table if rows else "<p>There was nothing to check.</p>") + (
+        f"<ul>{blank}</ul>" if blank else ""
     )
 
 
@@ -220,7 +235,6 @@ def _facts(claim: Claim) -> str:
         for one in claim.published
     )
     rows = [
-        ("The test", prose(claim.test)),
         ("Published", f"<ul>{published}</ul>" if published else ""),
         ("What differs here", prose(claim.smaller)),
         ("Explored with", prose(claim.explored)),
