@@ -23,6 +23,10 @@ EVALUATION_STREAM = 20210528
 """Seed of the random stream that evaluation levels come from. Training draws from
 another stream, so that no evaluation pool depends on anything a run did."""
 
+LONGEST_TEST = 10_000
+"""Steps of an episode of a test at most: where training never starts over, a test still
+has an end."""
+
 MAX_ROUNDS = 200
 """Batches drawn before a filter that keeps nothing is reported."""
 
@@ -135,7 +139,8 @@ def build_pool(
 
     Args:
         env: the environment of training.
-        env_params: its parameters; their pool is not looked at.
+        env_params: its parameters; their pool is not looked at, and a time limit above
+            `LONGEST_TEST` is cut to it.
         shift: the recipe.
         n: number of levels; those of a folder are all taken.
         seed: another value draws other levels.
@@ -147,6 +152,7 @@ def build_pool(
     if n < 1:
         raise UserError(f"levels: {n} is below 1; an evaluation needs levels")
     lens_arrays(env, shift.lens, f"shifts: '{shift.name}'")
+    env_params = _with_an_end(env_params)
     if shift.folder is not None:
         levels = read_levels(env, shift.folder)[0]
         classes = _classify(env, levels)
@@ -157,7 +163,7 @@ def build_pool(
     name = shift.drawn_as or shift.name
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
     drawn_with = _changed(env_params, shift.drawn_with)
-    stepped_with = _changed(env_params, shift.stepped_with)
+    stepped_with = _with_an_end(_changed(env_params, shift.stepped_with))
 
     def draw(key: jax.Array) -> tuple[Any, LevelClass]:
         how = drawn_with, jnp.float32(shift.alpha), shift.solvable
@@ -215,6 +221,11 @@ def _classify(env: Environment, levels: Any) -> LevelClass:
 @partial(jax.jit, static_argnums=0)
 def _solve(env: Environment, levels: Any, env_params: Any) -> Solution:
     return jax.vmap(env.solve, in_axes=(0, None))(levels, env_params)
+
+
+def _with_an_end(env_params: Any) -> Any:
+    limit = jnp.minimum(env_params.max_steps_in_episode, LONGEST_TEST)
+    return env_params.replace(max_steps_in_episode=limit)
 
 
 def _changed(env_params: Any, settings: dict[str, Any]) -> Any:

@@ -11,7 +11,14 @@ import pytest
 
 import mesagym
 from mesagym.errors import UserError
-from mesagym.evals.shifts import SUITES, build_pool, choose_shifts, fits, shifts_of
+from mesagym.evals.shifts import (
+    LONGEST_TEST,
+    SUITES,
+    build_pool,
+    choose_shifts,
+    fits,
+    shifts_of,
+)
 from mesagym.levels.pool import AGREEING
 from mesagym.registry import environment_class
 
@@ -83,6 +90,14 @@ def test_the_documentation_lists_every_environment_s_shifts() -> None:
         shifts = cast(Any, environment_class(name)).shifts
         marked = [f"**{s.name}**" if s.standard else s.name for s in shifts]
         assert names == ", ".join(marked)
+
+
+def test_where_training_never_starts_over_a_test_has_an_end_all_the_same() -> None:
+    env, _ = mesagym.make("TreeGrove-v0", size=7)
+    params = env.params_with(max_steps_in_episode=10**9)
+    for name in ("training", "longer"):
+        pool = build_pool(env, params, shifts_of(env)[name], 2)
+        assert int(pool.env_params.max_steps_in_episode) == LONGEST_TEST
 
 
 # --- what fits ------------------------------------------------------------------------
