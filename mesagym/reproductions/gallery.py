@@ -1,7 +1,7 @@
 """The page of all recorded results, for someone who has never heard of any of it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
@@ -133,10 +133,11 @@ def gallery_html(reproductions: Sequence[Reproduction]) -> str:
     )
     counted = [each for each in reproductions if each.claim.kind == PUBLISHED]
     apart = [each for each in reproductions if each.claim.kind != PUBLISHED]
+    opening = _opening([entry for there in zoo.values() for entry in there])
     parts = [
         f'<h1>{escape(TITLE)}</h1>\n<p class="lede">{escape(_LEDE)}</p>',
         _tally(counted, results),
-        _what([entry for there in zoo.values() for entry in there]),
+        _what(list(opening.values())),
         _how_to_read(),
         "<h2>All results</h2>",
         _table(counted, results),
@@ -149,7 +150,7 @@ def gallery_html(reproductions: Sequence[Reproduction]) -> str:
             _table(apart, results),
         ]
     for each in (*counted, *apart):
-        parts.append(section(each, results[each.name], zoo[each.name], _CONTRAST))
+        parts.append(section(each, results[each.name], zoo[each.name], opening))
     parts.append(_again())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -181,29 +182,33 @@ def _tally(
     )
 
 
-def _what(zoo: Sequence[Entry]) -> str:
-    paragraphs = "".join(f"<p>{_marked(text)}</p>" for text in _WHAT)
-    by_name = {each.name: each for each in zoo if each.film is not None}
-    shown = [
-        film_figure(by_name[name], f"{words} ")
-        for name, words in zip(_CONTRAST, _OPENING, strict=True)
-        if name in by_name
-    ]
+def _opening(zoo: Sequence[Entry]) -> dict[str, str]:
+    """Return the films at the top, by name of the policies."""
+    filmed = {each.name: each for each in zoo if each.film is not None}
+    told = dict(zip(_CONTRAST, _OPENING, strict=True))
+    shown = {
+        name: film_figure(filmed[name], f"{words} ")
+        for name, words in told.items()
+        if name in filmed
+    }
     if not shown:
         # Without these two, whatever recorded policy shows it.
-        found = [e for e in by_name.values() if _misgeneralizes(e)]
-        shown = [film_figure(each) for each in found[:1]]
-    films = (
-        f'<div class="films hero" id="films">{"".join(shown)}</div>' if shown else ""
-    )
+        found = [each for each in filmed.values() if _misgeneralizes(each)]
+        shown = {each.name: film_figure(each) for each in found[:1]}
+    return shown
+
+
+def _what(films: Sequence[str]) -> str:
+    paragraphs = "".join(f"<p>{_marked(text)}</p>" for text in _WHAT)
     below = (
+        f'<div class="films hero" id="films">{"".join(films)}</div>'
         '<p class="note">Recorded agents on the first two levels of their test, not '
         "picked. A frame turns blue once the proxy is reached first, and orange once "
         "the base objective is.</p>"
-        if shown
+        if films
         else '<p class="note">No policy is recorded yet, so there is no film.</p>'
     )
-    return f"<h2>What goal misgeneralization is</h2>\n{paragraphs}{films}{below}"
+    return f"<h2>What goal misgeneralization is</h2>\n{paragraphs}{below}"
 
 
 def _misgeneralizes(entry: Entry) -> bool:
@@ -253,9 +258,9 @@ def _table(
             f'<tr><th scope="row"><a href="#{escape(each.name)}">'
             f"{escape(claim.title)}</a> "
             f'<span class="id">{escape(claim.id)}{kind}</span></th>'
-            f'<td data-name="published">{published or "–"}</td>'
-            f'<td data-name="ours">{_list(ours(result)) or "–"}</td>'
-            f"<td>{_badge(outcome)}</td></tr>"
+            + _column("published", published)
+            + _column("ours", _list(ours(result)))
+            + f"<td>{_badge(outcome)}</td></tr>"
         )
     return (
         '<table class="results"><colgroup><col class="first"><col><col>'
@@ -266,9 +271,19 @@ def _table(
     )
 
 
-def _list(lines: Any) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+def _column(name: str, content: str) -> str:
+    empty = "" if content else ' class="none"'
+    return f'<td data-name="{name}"{empty}>{content or "–"}</td>'
+
+
+def _list(lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{_unbroken(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>" if items else ""
+
+
+def _unbroken(line: str) -> str:
+    """Return a line escaped, whose intervals stay in one piece."""
+    return re.sub(r"\[[^\]<]*\]", r'<span class="range">\g<0></span>', escape(line))
 
 
 def _badge(outcome: str) -> str:

@@ -101,7 +101,7 @@ def film_figure(entry: Entry, before: str = "") -> str:
         f'<source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
         f'<img src="{data_url(data, "gif")}" alt="{escape(alt.strip())}">'
         f"</picture><figcaption>{escape(before)}"
-        f'<span class="range">{escape(told)}</span></figcaption></figure>'
+        f'<span class="who">{escape(told)}</span></figcaption></figure>'
     )
 
 
@@ -209,9 +209,9 @@ def strip(check: Mapping[str, Any]) -> str:
         first, last = first - room, last + room
     width, height = _STRIP
 
-    def place(x: float | None, otherwise: float) -> float:
+    def place(x: int | float | None, otherwise: int) -> float:
         if x is None or not math.isfinite(x):
-            return otherwise
+            return float(otherwise)
         return round(4 + (width - 8) * (x - first) / (last - first), 1)
 
     left, right = place(low, 0), place(high, width)
@@ -282,7 +282,10 @@ def _readings(entry: Entry) -> str:
     items = []
     for name, each in (entry.readings or {}).items():
         counts = Counter(one["answer"] for one in each["readings"])
-        said = ", ".join(f"{answer} {count}" for answer, count in counts.items())
+        n = len(each["readings"])
+        said = ", ".join(
+            f"{answer} ({count} of {n})" for answer, count in counts.items()
+        )
         why = each["readings"][0]["why"] if each["readings"] else each["why"]
         items.append(
             f"<li><strong>{escape(spoken(name))}</strong> reads "

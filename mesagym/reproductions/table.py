@@ -72,7 +72,7 @@ def check_in_words(check: Mapping[str, Any]) -> str:
     return f"{check['words']}: {figure} ({check['status']})".replace(": (", " (")
 
 
-def number(x: float | None, *, low: bool = False) -> str:
+def number(x: int | float | None, *, low: bool = False) -> str:
     """Return a number in two digits or so; None as the infinity that it was.
 
     Args:

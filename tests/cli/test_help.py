@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mesagym
-from mesagym.cli.commands import COMMANDS
+from mesagym.cli.commands import COMMANDS, as_overrides
 from mesagym.cli.compose import composer
 from mesagym.cli.main import main
 
@@ -89,7 +89,9 @@ def test_every_example_of_the_help_composes(example: str) -> None:
     import shlex
 
     _, command, *words = shlex.split(example)
-    overrides = [word for word in words if word != "-m"]
+    typed = [word for word in words if not word.startswith("-")]
+    flags = [f"{word[2:]}=true" for word in words if word.startswith("--")]
+    overrides = as_overrides(command, typed) + flags
     if "-m" in words:
         overrides = [word.split(",")[0] for word in overrides]
     with composer(command) as composed_by:

@@ -1,0 +1,123 @@
+"""`mesagym zoo` and `mesagym reproduce --page`: what they print, write and refuse."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mesagym.cli.main import main
+from mesagym.reproductions import folder
+from mesagym.tracking import RunDirectory
+from mesagym.training.saved import load
+from tests.reproductions.zoo_examples import recorded_with_policies
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("zoo")
+    recorded_with_policies(place)
+    return place
+
+
+@pytest.fixture(autouse=True)
+def stored(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recorded result with two policies; the test's own copy, in its own folder."""
+    shutil.copytree(made / "experiments", tmp_path / "experiments")
+    monkeypatch.setattr(folder, "experiments_folder", lambda: tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "experiments" / "larger" / "policies" / "one"
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that cannot be, and return its last line."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["zoo"], ["zoo", "list"], ["zoo", "list", "larger"]])
+def test_the_list_has_names_verdicts_and_outcomes(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    for said in ("larger/one", "Corner-v0", "2 of 2", "inconclusive", "confirmed"):
+        assert said in out
+
+
+def test_policies_that_do_not_fit_are_named_and_the_list_goes_on(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = stored / "card.json"
+    card.write_text(card.read_text().replace("inconclusive", "robust"))
+    assert main(["zoo", "list"]) == 2
+    out, err = capsys.readouterr()
+    assert "card.json' is torn or altered" in err
+    assert "larger/one" in out
+
+
+def test_what_is_loaded_is_a_run_directory_with_its_card(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["zoo", "load", "larger/one"]) == 0
+    out = capsys.readouterr().out
+    assert "seed 500: goal misgeneralization" in out
+    place = Path("zoo/larger/one")
+    assert f"Policies: {place}" in out
+    RunDirectory.read(place).verify()
+    assert load(place).seeds == (500, 501)
+    assert (place / "card.json").is_file()
+
+
+def test_remade_weights_are_taken_from_where_they_lie(made: Path) -> None:
+    run = made / "runs" / "one"
+    assert main(["zoo", "load", "larger/one", f"run={run}", "out=mine"]) == 0
+    assert load("mine").seeds == (500, 501)
+
+
+def test_a_film_is_of_the_representative(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["zoo", "film", "larger/one", "shift=clean", "n=1", "seed=3", "out=x.gif"]
+    assert main(words) == 0
+    assert "Film: x.gif" in capsys.readouterr().out
+    assert Path("x.gif").read_bytes()[:4] == b"GIF8"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["load", "larger/on"], "no 'larger/on' in the zoo. Did you mean 'larger/one'"),
+        (["list", "smaller"], "there is no 'smaller' in the zoo"),
+        (["lod", "larger/one"], "action: unknown 'lod'. Did you mean 'load'"),
+        (["load"], "zoo load: which? Give a name"),
+        (["film"], "zoo film: which? Give a name"),
+        (["film", "larger/one", "policy_seed=7"], "7 of 'larger/one' is not kept"),
+        (["film", "larger/one", "out=x.png"], "'x.png' does not end in .gif"),
+        (["load", "larger/one", "run=nowhere"], "no run directory at 'nowhere'"),
+        (["load", "larger/one", "out=experiments"], "experiments"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert said in complaint(capsys, "zoo", *words)
+
+
+def test_the_page_is_written_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["reproduce", "--page", "out=pages/all.html"]) == 0
+    assert "Page: pages/all.html" in capsys.readouterr().out
+    assert "Larger is more" in Path("pages/all.html").read_text()
+
+
+def test_a_page_is_not_written_of_a_record_that_does_not_fit(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = stored / "film.gif"
+    film.write_bytes(film.read_bytes() + b" ")
+    said = complaint(capsys, "reproduce", "--page", "out=all.html")
+    assert "film.gif' is torn or altered" in said
+    assert not Path("all.html").exists()
