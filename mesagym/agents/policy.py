@@ -27,6 +27,7 @@ class Record:
     logits: Any  # float32[n, A]
     value: Any  # float32[n], 0 from policies that have no estimate
     captured: Any  # dict of activations [n, ...] by name, as asked for
+    carry: Any = ()  # to go on from, where it is not returned beside: see `Agent.act`
 
 
 @runtime_checkable

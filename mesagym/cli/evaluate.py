@@ -182,12 +182,17 @@ def _must_be_read(config: EvaluateConfig, evaluators: Sequence[Evaluator]) -> No
 def _show_findings(findings: Findings, mode: str) -> None:
     """Print one row an evaluator, and where they contradict one another."""
     from mesagym.evals.examine import disagreements
-    from mesagym.report.findings import findings_table
+    from mesagym.report.findings import findings_table, main_numbers
     from mesagym.report.terminal import show
 
     show(findings_table(findings, "trained", mode))
     for line in disagreements(findings, "trained", mode):
         print(f"Note: {line}.")
+    for name, facts in findings.facts.items():
+        # Who asks what a policy says of a tile says why it leaves out who remembers.
+        if not main_numbers(findings, name, "trained", mode):
+            for line in facts["notes"]:
+                print(f"Note, {spoken(name)}: {line}")
     if findings.absent:
         print(f"Not applicable here: {', '.join(map(spoken, findings.absent))}.")
 

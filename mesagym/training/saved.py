@@ -63,7 +63,7 @@ class Agent:
     """One policy in its environment, one episode at a time.
 
     For a first look and for notebooks; what runs often calls ``policy.act`` and
-    ``env.step`` itself, batched and compiled. Only for policies without a carry.
+    ``env.step`` itself, batched and compiled.
 
     Attributes:
         env: the environment.
@@ -93,28 +93,34 @@ class Agent:
         return self.env.reset_to_level(key, level, self.env_params)
 
     def act(
-        self, obs: jax.Array, key: jax.Array | None = None, **looking: Any
+        self,
+        obs: jax.Array,
+        key: jax.Array | None = None,
+        carry: Any = None,
+        **looking: Any,
     ) -> tuple[jax.Array, Any]:
         """Choose an action for one observation.
 
         Args:
             obs: one observation, without a batch axis.
             key: randomness; without it, always the same.
+            carry: ``record.carry`` of the step before, for policies that remember;
+                without it, the episode starts here.
             **looking: ``capture=`` names of activations to return, ``intervene=``
                 names and functions of the activation, see the policy protocol.
 
         Returns:
             ``(action, record)``; the record's leaves keep a batch axis of one.
         """
-        action, _, record = self.policy.act(
+        action, after, record = self.policy.act(
             self.weights,
-            self.policy.init_carry(1),
+            self.policy.init_carry(1) if carry is None else carry,
             obs[None],
             jax.random.key(0) if key is None else key,
-            reset=jnp.ones(1, dtype=bool),
+            reset=jnp.full(1, carry is None),
             **looking,
         )
-        return action[0], record
+        return action[0], dataclasses.replace(record, carry=after)
 
     def step(
         self, state: Any, action: jax.Array, key: jax.Array | None = None

@@ -39,19 +39,23 @@ class Probe:
     ``rule`` says what a step pays: "last" 1 on the last step; "each" 1 on every
     step; "bit" 1 or 0 as the bit says, on the last step; "match" 1 on the last
     step if the action equals the bit. ``cut`` ends the episode by a time limit
-    (truncated) instead of for good.
+    (truncated) instead of for good. ``cue_once`` shows the bit at the first step alone,
+    so that only who remembers it knows it later.
     """
 
     length: int = 1
     rule: str = "last"
     cut: bool = False
     show_time: bool = True
+    cue_once: bool = False
     num_objectives: int = 1
     num_actions: int = 2
 
     def _observe(self, state: ProbeState) -> jax.Array:
         time = state.time if self.show_time else jnp.zeros_like(state.time)
         bit = state.bit if self.rule in ("bit", "match") else jnp.zeros_like(state.bit)
+        if self.cue_once:
+            bit = jnp.where(state.time == 0, bit, 0)
         return jax.nn.one_hot(time * 2 + bit, 2 * (self.length + 1)) > 0
 
     def reset(self, key: jax.Array, params: ProbeParams) -> tuple[Any, ProbeState]:

@@ -166,6 +166,45 @@ def test_parameters_are_counted_as_they_are_made(name: str) -> None:
     assert parameter_count(network, (7, 7, 3)) == made
 
 
+# ----------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("name", network_names)
+@pytest.mark.parametrize(("memory", "parts"), [("gru", 1), ("lstm", 2)])
+def test_every_network_may_have_a_memory_of_any_size(
+    name: str, memory: str, parts: int
+) -> None:
+    network = make_network(name, 4, **SMALL[name], memory=memory, memory_size=6)
+    obs = observations(12, 5, 5, 3)  # three steps of four episodes
+    reset = jnp.zeros(12, dtype=bool)
+
+    def all_steps() -> tuple[Any, ...]:
+        params = fresh(network, obs[:4])
+        return network.apply(params, obs, network.initial_carry(4), reset, no_tap)
+
+    logits, value, carry = jax.eval_shape(all_steps)
+    assert (logits.shape, value.shape) == ((12, 4), (12,))
+    assert [leaf.shape for leaf in jax.tree.leaves(carry)] == [(4, 6)] * parts
+
+
+def test_a_memory_is_named_between_the_dense_layers_and_the_heads() -> None:
+    shapes = activation_shapes(make_network("mlp", 4, memory="lstm"), (5, 5, 3))
+    assert list(shapes)[-4:] == ["memory/cell", "memory", "logits", "value"]
+    assert shapes["memory"] == (128,)
+
+
+@pytest.mark.parametrize(("memory", "gates"), [("gru", 3), ("lstm", 4)])
+def test_operations_of_a_memory_are_two_for_each_weight(
+    memory: str, gates: int
+) -> None:
+    network = make_network("mlp", 4, hidden=(10,), memory=memory, memory_size=6)
+    weights = 75 * 10 + gates * 6 * (10 + 6) + 6 * 4 + 6
+    assert forward_flops(network, (5, 5, 3)) == 2 * weights
+    params = jax.eval_shape(lambda: fresh(network, observations(1, 5, 5, 3)))
+    made = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+    assert parameter_count(network, (5, 5, 3)) == made
+
+
 # ------------------------------------------------------------------------ bad input
 
 
@@ -197,3 +236,16 @@ def test_linen_s_own_fields_are_no_settings() -> None:
 def test_a_setting_out_of_range_is_named(setting: str, value: object) -> None:
     with pytest.raises(UserError, match=f"agent.network.{setting}: .*{value}"[:40]):
         make_network("cnn", 4, **{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"memory": "lstn"}, r"memory: unknown memory 'lstn'\. Did you mean 'lstm'"),
+        ({"memory_size": 8}, r"memory_size: 8 is of no memory"),
+        ({"memory": "gru", "hidden": ()}, r"hidden, which is empty; give a number"),
+    ],
+)
+def test_a_memory_that_cannot_be_is_refused(settings: dict, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        make_network("mlp", 4, **settings)
