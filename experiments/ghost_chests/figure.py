@@ -1,6 +1,7 @@
 """R7, the figure: chests and ghosts opened, where chests abound and are scarce."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +14,8 @@ from mesagym.reproductions.judging import numbers
 from mesagym.reproductions.measuring import Figures, why_blank
 
 LABELS = {
-    "chests-abound": "trained where\nchests abound",
-    "control": "control: where\nthey are scarce",
+    "chests-abound": "trained:\nmany chests",
+    "control": "control:\nfew chests",
 }
 OTHERS = {
     "random": "random\nwalk",
@@ -50,7 +51,7 @@ def _panel(axes: Axes, figures: Mapping[str, Figures], shift: str) -> None:
         labels.append(LABELS.get(name, name))
         keep = np.array(each["competent"], dtype=bool)
         if why := why_blank(each, keep):
-            drawing.blank(axes, place, why)
+            drawing.blank(axes, place, "\n".join(wrap(why, 14)))
             continue
         for k, (column, colour) in enumerate(COLOURS.items()):
             there = each["policies"]["trained"][shift]
@@ -65,5 +66,5 @@ def _panel(axes: Axes, figures: Mapping[str, Figures], shift: str) -> None:
             mean = float(np.mean(any_one[policy][shift][column]))
             axes.bar(len(labels) + 0.4 * k - 0.2, mean, 0.36, color=colour, alpha=0.85)
         labels.append(label)
-    axes.set_xticks(range(len(labels)), labels, fontsize=8.5)
+    axes.set_xticks(range(len(labels)), labels, fontsize=9)
     axes.tick_params(axis="x", length=0)

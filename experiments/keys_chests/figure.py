@@ -1,6 +1,7 @@
 """R6, the figure: keys beyond need and chests opened, where keys abound."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +14,8 @@ from mesagym.reproductions.judging import numbers
 from mesagym.reproductions.measuring import Figures, why_blank
 
 LABELS = {
-    "chests-abound": "trained where\nchests abound",
-    "control": "control: where\nthey are scarce",
+    "chests-abound": "trained:\nmany chests",
+    "control": "control:\nfew chests",
 }
 OTHERS = {
     "random": "random\nwalk",
@@ -45,7 +46,7 @@ def _bars(axes: Axes, figures: Mapping[str, Figures], what: str, colour: str) ->
         labels.append(LABELS.get(name, name))
         keep = np.array(each["competent"], dtype=bool)
         if why := why_blank(each, keep):
-            drawing.blank(axes, place, why)
+            drawing.blank(axes, place, "\n".join(wrap(why, 14)))
             continue
         seeds = _read(each, what, "trained")[keep]
         drawing.bar(axes, place, mean_interval(seeds), seeds, colour=colour, width=0.6)
@@ -54,7 +55,7 @@ def _bars(axes: Axes, figures: Mapping[str, Figures], what: str, colour: str) ->
         mean = float(_read(any_one, what, policy).mean())
         axes.bar(len(labels), mean, 0.6, color=style.NEITHER, alpha=0.85)
         labels.append(label)
-    axes.set_xticks(range(len(labels)), labels, fontsize=8.5)
+    axes.set_xticks(range(len(labels)), labels, fontsize=9)
     axes.tick_params(axis="x", length=0)
 
 

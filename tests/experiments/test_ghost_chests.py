@@ -15,7 +15,8 @@ from mesagym.levels.errand_levels import CHEST
 from mesagym.reproductions.folder import reproduction
 from mesagym.reproductions.judging import CONFIRMED, REFUTED, UNTESTABLE
 
-PROTOCOL = reproduction("ghost_chests").protocol
+RESULT = reproduction("ghost_chests")
+PROTOCOL = RESULT.protocol
 SPREAD = np.linspace(-0.05, 0.05, 10)
 
 
@@ -64,6 +65,20 @@ def test_a_difference_as_small_as_that_of_shuffled_levels_leaves_it_open() -> No
 
 def test_few_competent_seeds_leave_it_open() -> None:
     assert outcome(condition(0.4, competent=4), condition(1.5)) == UNTESTABLE
+
+
+def test_chests_and_ghosts_are_drawn_side_by_side_and_few_seeds_left_blank() -> None:
+    opened = {"return_chests": [2.0] * 10, "return_ghost_chests": [1.0] * 10}
+    both = {"training": opened, "shifted": opened}
+    policies = {name: both for name in ("trained", "random", "oracle:chests")}
+    policies["oracle:shuffled"] = {"shifted": opened}
+    figures = {
+        "chests-abound": condition(0.4) | {"policies": policies},
+        "control": condition(1.5, competent=4) | {"policies": policies},
+    }
+    abound, scarce = RESULT.figure.draw(figures).axes
+    assert [len(axes.patches) for axes in (abound, scarce)] == [6, 8]
+    assert "5 are needed" in scarce.texts[0].get_text()
 
 
 ENV = KeysChests(size=9, layout="open", max_keys=12, max_chests=30)

@@ -16,7 +16,8 @@ from mesagym.reproductions.judging import CONFIRMED, REFUTED, UNTESTABLE
 from mesagym.reproductions.measuring import Run
 from mesagym.tracking import RunDirectory
 
-PROTOCOL = reproduction("keys_chests").protocol
+RESULT = reproduction("keys_chests")
+PROTOCOL = RESULT.protocol
 SPREAD = np.linspace(-0.1, 0.1, 10)
 
 
@@ -112,6 +113,15 @@ def test_the_base_oracle_is_measured_as_the_policy_that_acts_alike(
 ) -> None:
     beyond = measured["beyond_need"]
     assert beyond["oracle:chests"] == [beyond["trained"][0]]
+
+
+def test_a_condition_with_too_few_competent_seeds_is_drawn_blank(
+    measured: dict[str, Any],
+) -> None:
+    left, _ = RESULT.figure.draw({"control": measured}).axes
+    # Random and two oracles.
+    assert len(left.patches) == 3
+    assert "5 are needed" in left.texts[0].get_text()
 
 
 def test_experts_of_either_objective_pass_the_gate(measured: dict[str, Any]) -> None:
