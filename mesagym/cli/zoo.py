@@ -11,7 +11,6 @@ from mesagym.errors import UserError
 from mesagym.reproductions import zoo
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.record import read_result
-from mesagym.reproductions.table import outcome_of
 from mesagym.tracking import RunDirectory, show_table
 
 FILM_BYTES = 150_000
@@ -62,7 +61,8 @@ def _list(config: ZooConfig) -> int:
 
 
 def _row(found: zoo.Entry) -> list[str]:
-    card = found.card
+    card, result = found.card, read_result(found.reproduction.folder)
+    assert result is not None
     verdict = (card["verdict"] or {}).get("word", "–")
     alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
     return [
@@ -71,7 +71,7 @@ def _row(found: zoo.Entry) -> list[str]:
         alpha,
         f"{len(found.kept)} of {len(found.seeds)}",
         verdict,
-        outcome_of(read_result(found.reproduction.folder)),
+        result["judgement"]["outcome"],
     ]
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from mesagym.errors import UserError
 from mesagym.registry import environment_class
-from mesagym.report.style import Drawing
 from mesagym.reproductions.folder import PICTURE, RESULT, Reproduction
 from mesagym.tracking.files import (
     atomic_write_bytes,
@@ -45,6 +44,9 @@ def judged(reproduction: Reproduction, figures: Mapping[str, Any]) -> dict[str, 
 
 def drawn(reproduction: Reproduction, figures: Mapping[str, Any]) -> bytes:
     """Return the figure of recorded figures, as PNG."""
+    # Only now: reading a record waits neither for matplotlib nor for JAX.
+    from mesagym.report.style import Drawing
+
     return Drawing(reproduction.figure.draw(figures), "").png(dpi=DPI)
 
 

@@ -1,6 +1,8 @@
 """`mesagym zoo` and `mesagym reproduce --page`: what they print, write and refuse."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,15 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     out, err = capsys.readouterr()
     assert out == ""
     return err.strip().splitlines()[-1]
+
+
+def test_the_list_waits_for_no_jax() -> None:
+    code = (
+        "import sys; from mesagym.cli.main import main; main(['zoo', 'list']); "
+        "sys.exit('jax' in sys.modules or 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("words", [["zoo"], ["zoo", "list"], ["zoo", "list", "larger"]])
