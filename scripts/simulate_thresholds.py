@@ -96,7 +96,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     for n in SEEDS:
         for kind, meaning in KINDS.items():
             each = [by[kind, n, where] for where in ("midpoint", "halving")]
-            covered = " | ".join(f"{x['coverage']:.3f}"[1:] for x in each)
+            covered = " | ".join(f"{x['coverage']:.3f}".removeprefix("0") for x in each)
             width = each[0]["median_high_over_low"]
             lines.append(f"| {kind} ({meaning}) | {n} | {covered} | {width:.1f} |")
     return "\n".join(lines)
