@@ -15,6 +15,8 @@ matrix product's: what the code would reach of the peak if the cores were its ow
 equally busy in both.
 
 `--library` adds XLA's own convolution and pooling, which take seconds a gradient.
+`--memory lstm` times instead the gradient over segments of IMPALA with a memory, in the
+ways in which torso and memory can share the work.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -35,6 +38,7 @@ from timing import Timing, facts, write
 from mesagym.agents import layers, networks
 from mesagym.agents.networks import forward_flops, make_network
 from mesagym.agents.policy import NetworkPolicy
+from mesagym.agents.recurrent import GATES
 
 NETWORKS = {"cnn": (13, 13, 3), "impala": (15, 15, 3)}
 STEPS = 4  # of the timed loop
@@ -164,6 +168,80 @@ def bench_network(
     return rates
 
 
+# --------------------------------------------------------------------------- memory
+
+
+@partial(nn.scan, variable_broadcast="params", split_rngs={"params": False})
+def _keeping_torso(
+    network: networks.Network, nothing: tuple[()], obs: jax.Array
+) -> tuple[tuple[()], jax.Array]:
+    """Take parts of a torso as `networks` does, but keep all for the gradient."""
+    return nothing, network.torso(obs, networks.no_tap)
+
+
+def segment_loop(
+    policy: NetworkPolicy, segments: int, microbatch: int | None, by_step: bool
+) -> Callable[..., Any]:
+    """Return steps of gradient descent on segments, time before segment.
+
+    ``by_step`` runs the whole network inside the loop over time.
+    """
+
+    def loss(params: Any, obs: jax.Array) -> jax.Array:
+        carry, rows = policy.init_carry(segments), obs.shape[0]
+        reset = jnp.zeros(rows, dtype=bool)
+        if by_step:
+
+            def step(carry: Any, obs: jax.Array) -> Any:
+                said = policy._run(
+                    params, carry, obs, reset[:segments], networks.no_tap
+                )
+                return said[2], said[:2]
+
+            steps = obs.reshape(-1, segments, *obs.shape[1:])
+            logits, value = lax.scan(step, carry, steps)[1]
+        else:
+            logits, value = policy.evaluate(params, obs, carry, reset, microbatch)
+        return jnp.square(logits).mean() + jnp.square(value - 1).mean()
+
+    @jax.jit
+    def loop(params: Any, obs: jax.Array) -> Any:
+        def step(params: Any, _: None) -> tuple[Any, None]:
+            slope = jax.grad(loss)(params, obs)
+            return jax.tree.map(lambda p, g: p - 1e-3 * g, params, slope), None
+
+        return lax.scan(step, params, None, length=STEPS)[0]
+
+    return loop
+
+
+def bench_memory(kind: str, batch: int, microbatch: int, repeats: int) -> list[Rate]:
+    """Time IMPALA's gradient over segments of 32 steps, with and without a memory."""
+    shape, segments = NETWORKS["impala"], batch // 32
+    obs = jax.random.bernoulli(jax.random.key(0), 0.3, (batch, *shape))
+    rates = []
+
+    def add(label: str, memory: str | None, loop: Any) -> None:
+        network = make_network("impala", 4, memory=memory)
+        policy = NetworkPolicy(network)
+        params = jax.jit(policy.init)(jax.random.key(1), obs[:1])
+        first = next(layers_of(network, shape)).flops
+        flops = (3 * forward_flops(network, shape) - first) * batch
+        rates.append(rate(label, flops, repeats, loop(policy), params, obs))
+
+    add("impala, no memory", None, lambda policy: gradient_loop(policy, microbatch))
+
+    def ways(at_once: int | None, by_step: bool = False) -> Callable[..., Any]:
+        return lambda policy: segment_loop(policy, segments, at_once, by_step)
+
+    add(f"impala {kind}, torso in parts, computed twice", kind, ways(microbatch))
+    with mock.patch.object(networks, "_torso_of_parts", _keeping_torso):
+        add(f"impala {kind}, torso in parts, kept", kind, ways(microbatch))
+    add(f"impala {kind}, torso at once", kind, ways(None))
+    add(f"impala {kind}, all inside the loop over time", kind, ways(None, True))
+    return rates
+
+
 # --------------------------------------------------------------------------- layers
 
 
@@ -204,7 +282,8 @@ def layers_of(network: networks.Network, obs_shape: tuple[int, ...]) -> Any:
     with nn.intercept_methods(note):
         jax.eval_shape(
             lambda obs: network.init(
-                jax.random.key(0), obs, (), jnp.ones(1, dtype=bool), tap
+                *(jax.random.key(0), obs, network.initial_carry(1)),
+                *(jnp.ones(1, dtype=bool), tap),
             ),
             jax.ShapeDtypeStruct((1, *obs_shape), jnp.bool_),
         )
@@ -252,10 +331,13 @@ def main() -> None:
     parser.add_argument("--microbatch", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--library", action="store_true", help="time XLA's own, too")
+    parser.add_argument("--memory", choices=GATES, help="time segments instead")
     parser.add_argument("--out", help="where to write the JSON")
     args = parser.parse_args()
     rates = [matrix_peak(args.repeats)]
-    for name in args.networks:
+    if args.memory:
+        rates += bench_memory(args.memory, args.batch, args.microbatch, args.repeats)
+    for name in [] if args.memory else args.networks:
         rates += bench_network(
             name, args.batch, args.microbatch, args.repeats, args.library
         )
@@ -269,13 +351,13 @@ def main() -> None:
     record["matrix_peak_gflops"] = [each.timing.high for each in peaks]
     record["matrix_peak_gflops_per_core"] = [each.per_core for each in peaks]
     print(
-        f"{'':38}{'ms':>9}{'GFLOP/s':>9}{'min':>7}{'max':>7}{'share':>7}{'busy':>6}"
+        f"{'':46}{'ms':>9}{'GFLOP/s':>9}{'min':>7}{'max':>7}{'share':>7}{'busy':>6}"
         f"{'core share':>12}"
     )
     for r in rates:
         row = record["figures"][r.timing.name]
         row |= {"milliseconds": r.milliseconds, "busy": r.busy}
-        line = f"{r.timing.name:38}{r.milliseconds:9.2f}"
+        line = f"{r.timing.name:46}{r.milliseconds:9.2f}"
         if r.timing.median:  # pooling has no operations worth counting
             row["core_share"] = r.per_core / per_core
             line += f"{r.timing.median:9.0f}{r.timing.low:7.0f}{r.timing.high:7.0f}"
