@@ -152,6 +152,6 @@ def _finite(x: float) -> float | None:
     return float(x) if math.isfinite(x) else None
 
 
-def numbers(values: Sequence[float | None]) -> np.ndarray:
+def numbers(values: Sequence[float | int | None]) -> np.ndarray:
     """Return recorded numbers as float64[n]; what was not finite is NaN again."""
     return np.array([math.nan if x is None else x for x in values], dtype=np.float64)
