@@ -38,10 +38,11 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
         panels[0].set_ylabel("left of 5, mean over levels")
         axes = panels[-1]
         axes.set_title("Equally near, no monster")
-        for place, each in enumerate(figures.values()):
-            _chosen(axes, place, each, protocol)
-        axes.set_xlim(-0.6, len(figures) - 0.4)
-        axes.set_xticks(range(len(figures)), [LABELS.get(x, x) for x in figures])
+        for place, name in enumerate(LABELS):
+            if name in figures:
+                _chosen(axes, place, figures[name], protocol)
+        axes.set_xlim(-0.6, len(LABELS) - 0.4)
+        axes.set_xticks(range(len(LABELS)), list(LABELS.values()))
         axes.tick_params(axis="x", length=0)
         axes.set_ylim(0, 1.05)
         axes.set_ylabel("share of choices that are shields")
