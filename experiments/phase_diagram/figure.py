@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import NullFormatter
 
 from mesagym.report import style
 from mesagym.reproductions.drawing import WIDTH
@@ -40,12 +41,14 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
     rows = -(-len(groups) // columns)
     with style.applied():
         drawn = style.new_figure(_HEIGHT * (rows + 1) / 3, WIDTH)
-        grid = GridSpec(rows + 1, columns, figure=drawn, height_ratios=[1] * rows + [1])
+        grid = GridSpec(rows + 1, columns, figure=drawn)
+        maps: list[Axes] = []
         image: Any = None
         thresholds: dict[Any, list[tuple[Threshold, Threshold, float]]] = {}
         for k, group in enumerate(groups):
             mine = [each for each in found if each.group == group]
             axes = drawn.add_subplot(grid[k // columns, k % columns])
+            maps.append(axes)
             thresholds[group] = [_thresholds(protocol, mine, n) for n in lengths]
             image = _map(axes, protocol, mine, lengths)
             _mark(axes, [alpha for alpha, *_ in thresholds[group]], mine)
@@ -54,10 +57,10 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
                 axes.set_ylabel("training, steps")
             if k // columns == rows - 1:
                 axes.set_xlabel("α")
-        bar = drawn.colorbar(image, ax=drawn.axes, shrink=0.6, aspect=30, pad=0.02)
+        bar = drawn.colorbar(image, ax=maps, shrink=0.7, aspect=30, pad=0.02)
         bar.set_label("dish first, share of clean levels", color=style.MUTED)
         bar.set_ticks([0, 0.5, 1], labels=["0", ".5", "1"])
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         left = drawn.add_subplot(grid[rows, 0])
         _by_length(left, thresholds, lengths, 0)
         left.set_title("α* by length")
@@ -78,7 +81,7 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
 def _name(group: tuple[int, tuple[int, ...]]) -> str:
     redundancy, hidden = group
     channels = f"{redundancy} channel{'s' * (redundancy != 1)}"
-    return f"dish in {channels}, network {'×'.join(map(str, hidden))}"
+    return f"{channels}, network {'×'.join(map(str, hidden))}"
 
 
 def _thresholds(
@@ -122,6 +125,13 @@ def _map(axes: Axes, protocol: Any, mine: list[Any], lengths: list[int]) -> Any:
 
 def _short(alpha: float) -> str:
     return f"{alpha:g}".replace("0.", ".", 1) if 0 < alpha < 1 else f"{alpha:g}"
+
+
+def _plain(amount: float) -> str:
+    """Write a power of ten without an exponent."""
+    if amount >= 1e3:
+        return f"{amount / 1e3:g}k"
+    return f"{amount:g}".replace("0.", ".", 1) if amount < 1 else f"{amount:g}"
 
 
 def _mark(axes: Axes, thresholds: list[Threshold], mine: list[Any]) -> None:
@@ -176,6 +186,8 @@ def _by_length(
                 label=_name(group),
             )
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda y, _: _plain(y))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(range(len(lengths)), [f"{n / 1e3:.0f}k" for n in lengths])
     axes.set_xlim(-0.4, len(lengths) - 0.6)
     axes.set_xlabel("training, steps")
