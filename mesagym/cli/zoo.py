@@ -8,6 +8,7 @@ from typing import Any
 from mesagym.cli.commands import say
 from mesagym.cli.schema import ZooConfig
 from mesagym.errors import UserError
+from mesagym.registry import config_name
 from mesagym.reproductions import zoo
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.record import read_result
@@ -67,7 +68,7 @@ def _row(found: zoo.Entry) -> list[str]:
     alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
     return [
         found.name,
-        card["environment"],
+        config_name(card["environment"]),
         alpha,
         f"{len(found.kept)} of {len(found.seeds)}",
         verdict,

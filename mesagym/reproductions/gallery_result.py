@@ -18,6 +18,7 @@ from mesagym.reproductions.table import (
     kind_in_words,
     number,
     outcome_of,
+    p_text,
     provenance,
 )
 from mesagym.reproductions.zoo import Entry
@@ -178,7 +179,7 @@ def _check(check: Mapping[str, Any]) -> str:
         span = f"[{number(check['low'], low=True)}, {number(check['high'])}]"
         figure += f' <span class="range">{escape(span)}</span>'
     if check["p"] is not None:
-        figure += f' <span class="range">p = {escape(number(check["p"]))}</span>'
+        figure += f' <span class="range">{escape(p_text(check["p"]))}</span>'
     if check["seeds"] is not None:
         figure += f'<br><span class="range">{check["seeds"]} seeds</span>'
     status = check["status"]

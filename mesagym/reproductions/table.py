@@ -68,8 +68,13 @@ def check_in_words(check: Mapping[str, Any]) -> str:
             low, high = number(check["low"], low=True), number(check["high"])
             figure += f" [{low}, {high}]"
         if check["p"] is not None:
-            figure += f", p = {number(check['p'])}"
+            figure += f", {p_text(check['p'])}"
     return f"{check['words']}: {figure} ({check['status']})".replace(": (", " (")
+
+
+def p_text(p: int | float) -> str:
+    """Return ``p = .031``, or ``p < .001`` where three digits would say nothing."""
+    return "p < .001" if p < 0.001 else f"p = {number(p)}"
 
 
 def number(x: int | float | None, *, low: bool = False) -> str:
