@@ -28,8 +28,9 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
         panels = drawn.subplots(len(PANELS), 1, sharex=True)
         for axes, (name, (title, colour)) in zip(panels, PANELS.items(), strict=True):
             axes.set_title(title)
-            if why := why_blank(each, seeds, 2):
-                drawing.blank(axes, 0, why)
+            if why := why_blank(each, seeds, 1):
+                drawing.blank(axes, 0.5, why)
+                axes.set_xlim(0, 1)
                 continue
             steps = np.array(each["curves"][name]["steps"]) / 1000
             values = np.array(each["curves"][name]["seeds"])[seeds]

@@ -16,14 +16,14 @@ from mesagym.errors import UserError
 from mesagym.evals.statistics import Interval, wilson
 from mesagym.reproductions.judging import Check, Judgement, above, conclude
 from mesagym.reproductions.measuring import Figures, Run, outcomes_of, why_blank
-from mesagym.training.chunk import Program
+from mesagym.training.chunk import Program, start
 from mesagym.training.loop import Hooks, make_cells, train
 
 WINDOW = 25
 """Steps, from a full grove on, of which affinity compares the wood."""
 
 LIVES = 128
-"""Levels on which it is compared."""
+"""Each of `WINDOW` steps, over which it is compared."""
 
 EVERY = 8
 """Chunks between two comparisons."""
@@ -55,13 +55,18 @@ class Life(NamedTuple):
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _wood(
-    env: Environment, policy: Any, weights: Any, env_params: Any, key: jax.Array
+    env: Environment,
+    policy: Any,
+    weights: Any,
+    level: Any,
+    env_params: Any,
+    key: jax.Array,
 ) -> jax.Array:
-    """Return the wood of `WINDOW` steps on fresh levels with every tree standing."""
-    key, key_levels, key_reset = jax.random.split(key, 3)
-    levels = env.sample_levels(key_levels, LIVES, env_params, 0.0)
-    obs, state = jax.vmap(env.reset_to_level, in_axes=(0, 0, None))(
-        jax.random.split(key_reset, LIVES), levels, env_params
+    """Return the wood of `WINDOW` steps in a grove with every tree standing."""
+    full = replace(level, standing=level.places[:, 0] >= 0)
+    key, key_reset = jax.random.split(key)
+    obs, state = jax.vmap(env.reset_to_level, in_axes=(0, None, None))(
+        jax.random.split(key_reset, LIVES), full, env_params
     )
 
     def step(loop: tuple[Any, ...], time: jax.Array) -> tuple[Any, jax.Array]:
@@ -114,14 +119,20 @@ def live(run: Run) -> Life:
         config["train"]["objectives"],
         **saved.settings,
     )
+    # Each seed's own grove: with one environment it has never seen another.
+    begun = jax.vmap(partial(start, program))(cells)
+    groves = jax.tree.map(lambda leaf: leaf[:, 0], begun.workers.env_state.level)
     key = jax.random.key(11)
-    chop = OraclePolicy(env, OBJECTIVE), RandomPolicy(env.num_actions)
-    greedy, random = (
-        float(_wood(env, each, (), saved.env_params, key)) for each in chop
-    )
-    wood_of = jax.vmap(
-        lambda weights: _wood(env, saved.policy, weights, saved.env_params, key)
-    )
+
+    def wood_of(policy: Any, weights: Any = ()) -> np.ndarray:
+        def one(weights: Any, level: Any) -> jax.Array:
+            return _wood(env, policy, weights, level, saved.env_params, key)
+
+        axes = (None if weights == () else 0, 0)
+        return np.asarray(jax.vmap(one, axes)(weights, groves), np.float64)
+
+    greedy = wood_of(OraclePolicy(env, OBJECTIVE))
+    random = wood_of(RandomPolicy(env.num_actions))
     rows: list[tuple[float, np.ndarray, np.ndarray]] = []
     weighed: list[float] = []
     affinity: list[np.ndarray] = []
@@ -134,7 +145,7 @@ def live(run: Run) -> Life:
     def weigh(updates: int, weights: Any, alive: np.ndarray) -> None:
         del alive
         weighed.append(updates * shape.rollout_steps)
-        found = np.asarray(wood_of(weights), np.float64)
+        found = wood_of(saved.policy, weights)
         affinity.append((found - random) / (greedy - random))
 
     hooks = Hooks(lambda rows: None, look, lambda words: None, weigh)
@@ -200,8 +211,9 @@ def measure(run: Run) -> Figures:
     """Return what happened in the course of each seed's life, see `live`.
 
     Affinity is (ρ of the policy - ρ of random) / (ρ of the greedy one - ρ of random),
-    ρ the wood of `WINDOW` steps from a full grove on. Besides `outcomes_of`, ``life``
-    has what `phases` and ``curves`` what `curves` return.
+    ρ the wood of `WINDOW` steps in the seed's own grove, every tree standing at first.
+    Besides `outcomes_of`, ``life`` has what `phases` and ``curves`` what `curves`
+    return.
     """
     life = live(run)
     return {**outcomes_of(run), "life": phases(life), "curves": curves(life)}

@@ -39,7 +39,7 @@ def test_a_run_is_lived_again_to_the_bit(run: Run) -> None:
     life = PROTOCOL.live(run)
     assert life.steps[-1] == 2048
     assert life.trees.shape == life.wood.shape == (4, 2)
-    assert life.weighed.tolist() == [0]
+    assert life.weighed.tolist() == [0]  # every 8 chunks of 4
     assert life.affinity.shape == (1, 2)
     assert ((life.trees >= 0) & (life.trees <= 10)).all()
     assert 0 < life.wood.mean() < 1
