@@ -1,0 +1,82 @@
+"""R2, the figure: returns against the region of training, and what was published."""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mesagym.evals.statistics import mean_interval
+from mesagym.report import style
+from mesagym.reproductions import drawing
+from mesagym.reproductions.measuring import Figures, trained_seeds, why_blank
+
+ROLES = {"base": style.BASE, "proxy": style.PROXY}
+
+
+def draw(figures: Mapping[str, Figures]) -> Figure:
+    """Return the returns out of distribution, and ours minus the published ones.
+
+    Left: points are competent seeds, lines their means, bands 95 % intervals over
+    seeds, dashed lines an untrained network, crosses the published runs, the dotted
+    line the optimum. Right: the mean over seeds less the published return at the same
+    share of the board, interpolated, with the interval of the mean. Regions with too
+    few competent seeds stay blank.
+    """
+    several = sorted(figures.values(), key=lambda each: each["region"])
+    with style.applied():
+        drawn = style.new_figure(360, 760)
+        left, right = drawn.subplots(1, 2, width_ratios=[3, 2])
+        _returns(left, several)
+        _against(right, several)
+        for axes in (left, right):
+            axes.set_xlabel("region's side, share of the board's")
+            axes.set_xlim(0, 1.05)
+            axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        drawing.key(drawn, {"cheese": style.BASE, "exact corner tile": style.PROXY})
+    return drawn
+
+
+def _returns(axes: Axes, several: list[Figures]) -> None:
+    shares = [each["region"] / each["interior"] for each in several]
+    for role, colour in ROLES.items():
+        rows = np.array(
+            list(zip_longest(*(_seeds(e, role) for e in several), fillvalue=np.nan))
+        ).T.reshape(len(several), -1)
+        drawing.curve(axes, shares, rows, colour=colour, label=role)
+        untrained = [np.mean(e["returns"]["ood"]["untrained"][role]) for e in several]
+        axes.plot(shares, untrained, "--", color=colour, lw=1)
+        published = [each["published"][role] for each in several]
+        axes.plot(shares, published, "x", color=colour, ms=6, mew=1.6)
+    best = [each["returns"]["ood"]["optimum"] for each in several]
+    axes.plot(shares, best, ":", color=style.INK, lw=1.2)
+    for share, each in zip(shares, several, strict=True):
+        if why := why_blank(each, trained_seeds(each)):
+            drawing.blank(axes, share, why)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("return out of distribution")
+    axes.set_title("Cheese anywhere (× published)")
+
+
+def _against(axes: Axes, several: list[Figures]) -> None:
+    for role, colour in ROLES.items():
+        for each in several:
+            values = _seeds(each, role)
+            if len(values) < 2:
+                continue
+            found = mean_interval(values - each["published"][role])
+            aside = 0.012 if role == "proxy" else -0.012
+            x = each["region"] / each["interior"] + aside
+            axes.plot([x, x], [found.low, found.high], color=colour, lw=1.6)
+            axes.plot([x], [found.estimate], "o", color=colour, ms=4)
+    axes.axhline(0, color=style.INK, lw=1)
+    axes.set_title("Ours minus published")
+
+
+def _seeds(figures: Figures, role: str) -> np.ndarray:
+    """Return the competent seeds' returns; none where the condition is blank."""
+    keep = trained_seeds(figures)
+    if why_blank(figures, keep):
+        return np.empty(0)
+    return np.array(figures["returns"]["ood"]["trained"][role])[keep]
