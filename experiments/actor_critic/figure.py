@@ -56,6 +56,7 @@ def _profiles(axes: Axes, protocol: Any, each: Figures, seeds: np.ndarray) -> No
         scaled = (profiles - mean) / np.where(spread > 0, spread, 1)
         curve(axes, columns, scaled.T, colour=colour, label=name)
     axes.text(0, axes.get_ylim()[1], "wall", ha="center", va="top", color=style.MUTED)
+    axes.set_xticks(range(-protocol.BEFORE, protocol.BEYOND + 1, 3))
     axes.set_xlabel("columns from the end wall")
     axes.set_ylabel("value, in spreads of the way")
     axes.set_title("What critics say on the actor's way")
