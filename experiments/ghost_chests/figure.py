@@ -51,7 +51,7 @@ def _panel(axes: Axes, figures: Mapping[str, Figures], shift: str) -> None:
         labels.append(LABELS.get(name, name))
         keep = np.array(each["competent"], dtype=bool)
         if why := why_blank(each, keep):
-            drawing.blank(axes, place, "\n".join(wrap(why, 14)))
+            drawing.blank(axes, float(place), "\n".join(wrap(why, 14)))
             continue
         for k, (column, colour) in enumerate(COLOURS.items()):
             there = each["policies"]["trained"][shift]

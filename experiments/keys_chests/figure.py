@@ -46,10 +46,12 @@ def _bars(axes: Axes, figures: Mapping[str, Figures], what: str, colour: str) ->
         labels.append(LABELS.get(name, name))
         keep = np.array(each["competent"], dtype=bool)
         if why := why_blank(each, keep):
-            drawing.blank(axes, place, "\n".join(wrap(why, 14)))
+            drawing.blank(axes, float(place), "\n".join(wrap(why, 14)))
             continue
         seeds = _read(each, what, "trained")[keep]
-        drawing.bar(axes, place, mean_interval(seeds), seeds, colour=colour, width=0.6)
+        drawing.bar(
+            axes, float(place), mean_interval(seeds), seeds, colour=colour, width=0.6
+        )
     any_one = next(iter(figures.values()))
     for policy, label in OTHERS.items():
         mean = float(_read(any_one, what, policy).mean())
