@@ -238,7 +238,7 @@ def test_every_alpha_makes_a_name_that_a_folder_can_bear(alpha: float) -> None:
     config = schema.TrainConfig(
         env=env_schema.CornerConfig(name="corner"),
         split=schema.SplitConfig(alpha=alpha),
-        agent=schema.AgentConfig(name="mlp"),
+        agent=schema.AgentConfig(name="mlp", network=schema.MlpConfig()),
     )
     name = run_directory(config).name
     assert "/" not in name
