@@ -8,7 +8,6 @@ from typing import Any
 from mesagym.cli.commands import say
 from mesagym.cli.schema import ZooConfig
 from mesagym.errors import UserError
-from mesagym.registry import config_name
 from mesagym.reproductions import zoo
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.record import read_result
@@ -46,16 +45,16 @@ def _list(config: ZooConfig) -> int:
             rows.append(_row(each))
         except UserError as error:
             say(str(error))
-            rows.append([each.name, "", "", "", "does not fit, see above", ""])
+            rows.append([each.name, "", "", "does not fit, see above", ""])
             code = 2
     if not rows:
         print("The zoo is empty: no result is recorded.")
         return code
     show_table(
         "Policies behind the recorded results",
-        ["name", "environment", "α", "seeds kept", "verdict", "result"],
+        ["name", "α", "kept", "verdict", "result"],
         rows,
-        width=max(76, shutil.get_terminal_size().columns),
+        width=max(80, shutil.get_terminal_size().columns),
     )
     print("Take one: mesagym zoo load <name>. Watch it: mesagym zoo film <name>")
     return code
@@ -68,7 +67,6 @@ def _row(found: zoo.Entry) -> list[str]:
     alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
     return [
         found.name,
-        config_name(card["environment"]),
         alpha,
         f"{len(found.kept)} of {len(found.seeds)}",
         verdict,

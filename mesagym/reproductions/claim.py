@@ -85,6 +85,9 @@ class Claim:
     amendments: tuple[str, ...]
     """What was changed after runs had been looked at, and why."""
     scales: Mapping[str, Scale]
+    shown: tuple[str, ...] = ()
+    """Conditions that are filmed, and kept before others; the first and the last one
+    if empty."""
 
     def scale(self, name: str) -> Scale:
         """Return a size.
@@ -100,7 +103,7 @@ class Claim:
 
 
 _WORDS = ("id", "title", "kind", "claim", "smaller", "test", "explored")
-_OPTIONAL = ("tried", "amendments", "overrides", "conditions", "published")
+_OPTIONAL = ("tried", "amendments", "overrides", "conditions", "published", "shown")
 _KEYS = (*_WORDS, *_OPTIONAL, "sources", "scales")
 
 
@@ -142,13 +145,22 @@ def read_claim(folder: str | Path) -> Claim:
             )
     if words["kind"] == PUBLISHED and not (sources and published):
         raise read.wrong("sources", "a published result needs sources and published")
+    scales = _scales(read, document)
+    shown = read.lines("shown", document)
+    planned = {name for each in scales.values() for name in each.conditions}
+    for name in shown:
+        if name not in planned:
+            raise read.wrong(
+                "shown", f"no condition '{name}'." + nearest(name, sorted(planned))
+            )
     return Claim(
         name=Path(folder).name,
         sources=sources,
         published=published,
         tried=read.words("tried", needed=False),
         amendments=read.lines("amendments", document),
-        scales=_scales(read, document),
+        scales=scales,
+        shown=shown,
         **words,
     )
 

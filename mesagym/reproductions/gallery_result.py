@@ -75,9 +75,10 @@ def section(
 def prose(text: str) -> str:
     """Return words of a claim as HTML: escaped, with what stands in backticks as code.
 
-    No line ends before a percent sign.
+    No line ends before a percent sign, nor within "α = 0".
     """
     text = escape(" ".join(text.split())).replace(" %", "\u00a0%")
+    text = text.replace("α = ", "α\u00a0=\u00a0")
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
@@ -224,9 +225,10 @@ def strip(check: Mapping[str, Any]) -> str:
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(alt)}">'
         f'<rect x="{start}" y="0" width="{length:.1f}" height="{height}" '
         'fill="var(--faint)" opacity=".45"/>'
+        f'<path d="M0 {height - 0.5}H{width}" stroke="var(--faint)"/>'
         f'<path d="M{wall} 0V{height}" stroke="var(--muted)" stroke-dasharray="3 2"/>'
         f'<path d="M{left} {middle}H{right}" stroke="var(--ink)" stroke-width="2"/>'
-        f'<circle cx="{here}" cy="{middle}" r="4" fill="var(--ink)"/></svg>'
+        f'<circle cx="{here}" cy="{middle}" r="3.5" fill="var(--ink)"/></svg>'
     )
 
 

@@ -40,8 +40,12 @@ from mesagym.tracking.tables import bytes_to_table, table_to_bytes
 POLICIES, CARD, FILM, READINGS = "policies", "card.json", "film.gif", "readings.json"
 FORMAT = "mesagym-zoo-card/1"
 
-ROOM = 1_750_000
-"""Bytes of weights that one result may keep: some seventeen results in 30 MB."""
+REPRESENTATIVES = 6_000_000
+"""Bytes of weights that one result may keep so that every condition has a policy."""
+
+FURTHER = 1_000_000
+"""Bytes of weights of one result up to which further seeds are kept. All results
+together stay below 30 MB."""
 
 LARGEST = 2_000_000
 """Bytes of one file, above which weights are not kept but remade."""
@@ -52,8 +56,9 @@ OUTCOMES = 150_000
 RULE = (
     "The first seed that is competent stands for its condition (a contest: the gate of "
     "the verdict; amounts: a base score of .5 or more on levels as in training). Kept "
-    "are first those, the first and the last condition before the others, then further "
-    f"seeds in ascending order, while a result has no more than {ROOM:,} bytes."
+    "are those, the conditions that are filmed before the others, while a result has "
+    f"no more than {REPRESENTATIVES:,} bytes of weights; then further seeds in "
+    f"ascending order, while it has no more than {FURTHER:,}."
 )
 
 
@@ -179,9 +184,9 @@ def entries_of(reproduction: Reproduction) -> list[Entry]:
     """Return what the zoo has of one result, in the order of its conditions."""
     cards = (reproduction.folder / POLICIES).glob(f"*/{CARD}")
     there = {card.parent.name for card in cards}
-    planned = [
-        name for one in reproduction.claim.scales.values() for name in one.conditions
-    ]
+    scales = reproduction.claim.scales
+    # Mostly the laptop's are recorded; others may have them in part.
+    planned = [name for one in ("laptop", *scales) for name in scales[one].conditions]
     order = [*dict.fromkeys(planned), *sorted(there.difference(planned))]
     return [Entry(reproduction, name) for name in order if name in there]
 
@@ -312,36 +317,35 @@ def representative(competent: Mapping[int, bool]) -> int:
 
 
 def kept_seeds(
-    sizes: Mapping[str, Mapping[int, int]],
-    first: Mapping[str, int],
-    room: int = ROOM,
+    sizes: Mapping[str, Mapping[int, int]], first: Mapping[str, int]
 ) -> dict[str, list[int]]:
     """Return which seeds' weights are kept, see `RULE`.
 
     Args:
-        sizes: bytes by condition and seed.
+        sizes: bytes by condition and seed, the conditions in the order of keeping.
         first: the representative of each condition.
-        room: bytes in all.
     """
-    conditions = list(sizes)
-    order = [*conditions[:1], *conditions[:0:-1][:1], *conditions[1:-1]]
-    queues = {
-        name: [first[name], *(s for s in sorted(sizes[name]) if s != first[name])]
-        for name in order
-    }
-    kept: dict[str, list[int]] = {name: [] for name in conditions}
-    for turn in range(max(map(len, queues.values()), default=0)):
-        for name in order:
-            if turn >= len(queues[name]):
-                continue
-            seed = queues[name][turn]
-            size = sizes[name][seed]
-            if size > LARGEST:
-                continue
-            if size > room:
-                return kept
-            room -= size
+    kept: dict[str, list[int]] = {name: [] for name in sizes}
+    room = REPRESENTATIVES
+    for name in sizes:
+        seed, size = first[name], sizes[name][first[name]]
+        if size <= min(room, LARGEST):
             kept[name].append(seed)
+            room -= size
+    room += FURTHER - REPRESENTATIVES
+    others = {
+        name: [seed for seed in sorted(sizes[name]) if seed != first[name]]
+        for name in sizes
+        if kept[name]
+    }
+    for turn in range(max(map(len, others.values()), default=0)):
+        for name in others:
+            for seed in others[name][turn : turn + 1]:
+                size = sizes[name][seed]
+                if size > room:
+                    return kept
+                kept[name].append(seed)
+                room -= size
     return kept
 
 
@@ -357,12 +361,14 @@ def store(
         reproduction: which.
         document: the recorded result.
         runs: the folder of its runs, one a condition.
-        filmed: makes a film of one seed's policy; asked of the first and the last
-            condition, as far as their policies are kept.
+        filmed: makes a film of one seed's policy; asked of the conditions that the
+            claim shows, as far as their policies are kept.
     """
     from mesagym.reproductions.cards import assessed, card_of
 
-    conditions = list(document["conditions"])
+    conditions = list(reproduction.claim.scale(document["scale"]).conditions)
+    shown = reproduction.claim.shown or (conditions[0], conditions[-1])
+    conditions.sort(key=lambda name: name not in shown)
     sources = {name: RunDirectory.read(runs / name) for name in conditions}
     lists = {name: _policy_list(source) for name, source in sources.items()}
     told = {name: assessed(name, source) for name, source in sources.items()}
@@ -384,7 +390,7 @@ def store(
         if kept[name]:
             write_run(source, here.folder, kept[name], here.name, document["command"])
         film = None
-        if kept[name] and name in (conditions[0], conditions[-1]):
+        if kept[name] and name in shown:
             data = filmed(source, first[name])
             atomic_write_bytes(here.folder / FILM, data)
             film = sha256(data)

@@ -76,3 +76,14 @@ def test_an_unknown_scale_is_refused_with_those_there_are(tmp_path: Path) -> Non
     claim = read_claim(written(tmp_path / "larger"))
     with pytest.raises(UserError, match="smoke, laptop, paper"):
         claim.scale("galaxy")
+
+
+def test_a_shown_condition_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path / "larger", shown=["too"])
+    with pytest.raises(UserError, match="no condition 'too'. Did you mean 'two'"):
+        read_claim(folder)
+
+
+def test_shown_conditions_are_read(tmp_path: Path) -> None:
+    assert read_claim(written(tmp_path / "larger", shown=["two"])).shown == ("two",)
+    assert read_claim(written(tmp_path / "larger")).shown == ()

@@ -53,16 +53,23 @@ def test_where_no_seed_is_competent_the_first_one_stands() -> None:
     assert zoo.representative({501: False, 500: False}) == 500
 
 
-def test_representatives_come_before_further_seeds() -> None:
+def test_representatives_come_before_further_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zoo, "FURTHER", 35)
     sizes = {name: {1: 10, 2: 10, 3: 10} for name in ("one", "two")}
-    kept = zoo.kept_seeds(sizes, {"one": 3, "two": 1}, room=35)
+    kept = zoo.kept_seeds(sizes, {"one": 3, "two": 1})
     assert kept == {"one": [3, 1], "two": [1]}
 
 
-def test_the_first_and_the_last_condition_come_before_the_others() -> None:
-    sizes = {name: {1: 10} for name in ("one", "two", "three")}
-    kept = zoo.kept_seeds(sizes, dict.fromkeys(sizes, 1), room=20)
-    assert kept == {"one": [1], "two": [], "three": [1]}
+def test_representatives_may_weigh_more_than_leaves_room_for_further_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zoo, "FURTHER", 15)
+    monkeypatch.setattr(zoo, "REPRESENTATIVES", 25)
+    sizes = {name: {1: 10, 2: 10} for name in ("one", "two", "three")}
+    kept = zoo.kept_seeds(sizes, dict.fromkeys(sizes, 1))
+    assert kept == {"one": [1], "two": [1], "three": []}
 
 
 def test_weights_above_the_largest_file_are_not_kept() -> None:
@@ -74,17 +81,19 @@ def test_weights_above_the_largest_file_are_not_kept() -> None:
         st.text("abc", min_size=1, max_size=3),
         st.dictionaries(st.integers(0, 9), st.integers(1, 2_500_000), min_size=1),
         max_size=6,
-    ),
-    st.integers(0, 3_000_000),
+    )
 )
 def test_what_is_kept_never_weighs_more_than_there_is_room(
-    sizes: dict[str, dict[int, int]], room: int
+    sizes: dict[str, dict[int, int]],
 ) -> None:
     first = {name: min(seeds) for name, seeds in sizes.items()}
-    kept = zoo.kept_seeds(sizes, first, room)
+    kept = zoo.kept_seeds(sizes, first)
     assert set(kept) == set(sizes)
-    assert sum(sizes[name][s] for name in kept for s in kept[name]) <= room
     assert all(len(set(seeds)) == len(seeds) for seeds in kept.values())
+    total = sum(sizes[name][s] for name in kept for s in kept[name])
+    assert total <= zoo.REPRESENTATIVES
+    if any(set(seeds) != {first[name]} for name, seeds in kept.items() if seeds):
+        assert total <= zoo.FURTHER
 
 
 # --- what is stored -------------------------------------------------------------------
