@@ -75,8 +75,14 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     if config.record and config.first_updates is None:
         check_writable(result.folder / RESULT)
     jobs = _jobs(result, config, where)
+    programs: dict[Any, str] = {}
     for name, job in jobs.items():
-        must_fit(plan(job), len(job.seeds), f"{claim.name}, {config.scale}, {name}")
+        planned = plan(job)
+        must_fit(planned, len(job.seeds), f"{claim.name}, {config.scale}, {name}")
+        programs.setdefault(planned.program, name)
+    if config.first_updates is not None:
+        # Conditions that differ in numbers alone are one program: it runs, or not.
+        jobs = {name: jobs[name] for name in programs.values()}
     say(f"{claim.id} {claim.title}: {config.scale}, {len(jobs)} conditions")
     found: dict[str, dict[str, Any]] = {}
     for number, (name, job) in enumerate(jobs.items(), 1):
@@ -86,7 +92,8 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
         if code:
             return code
     if config.first_updates is not None:
-        say(f"it runs: the first updates of {len(jobs)} conditions, in '{where}'")
+        said = ", ".join(jobs)
+        say(f"it runs: the first updates of every program ({said}), in '{where}'")
         return 0
     document = write_result(result, where, _facts(result, config, found))
     if config.record:

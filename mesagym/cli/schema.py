@@ -370,8 +370,8 @@ class ReproduceConfig:
         shown=True,
     )
     first_updates: int | None = key(
-        "only so many updates of one seed of each condition, to see that it runs; "
-        "nothing is judged",
+        "only so many updates of one seed of each compiled program, to see that it "
+        "runs; nothing is judged",
         None,
         low=1,
         shown=True,
