@@ -80,7 +80,7 @@ def test_an_unknown_scale_is_refused_with_those_there_are(tmp_path: Path) -> Non
 
 def test_a_shown_condition_that_there_is_not_is_refused(tmp_path: Path) -> None:
     folder = written(tmp_path / "larger", shown=["too"])
-    with pytest.raises(UserError, match="no condition 'too'. Did you mean 'two'"):
+    with pytest.raises(UserError, match=r"no condition 'too'\. Did you mean 'two'"):
         read_claim(folder)
 
 
