@@ -50,11 +50,14 @@ def _list(config: ZooConfig) -> int:
     if not rows:
         print("The zoo is empty: no result is recorded.")
         return code
+    header = ["name", "α", "kept", "verdict", "result"]
+    # A name that is cut short cannot be typed.
+    widths = [max(map(len, column)) + 2 for column in zip(header, *rows, strict=True)]
     show_table(
         "Policies behind the recorded results",
-        ["name", "α", "kept", "verdict", "result"],
+        header,
         rows,
-        width=max(80, shutil.get_terminal_size().columns),
+        width=max(76, shutil.get_terminal_size().columns, sum(widths)),
     )
     print("Take one: mesagym zoo load <name>. Watch it: mesagym zoo film <name>")
     return code
