@@ -1,5 +1,6 @@
 """`mesagym reproduce`: train a published result's conditions, judge, and record."""
 
+import copy
 import dataclasses
 import shutil
 import time
@@ -77,7 +78,10 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     jobs = _jobs(result, config, where)
     programs: dict[Any, str] = {}
     for name, job in jobs.items():
-        planned = plan(job)
+        # What it starts from may be another condition, which is still to be trained.
+        fresh = copy.deepcopy(job)
+        fresh.train.start_from = fresh.train.start_seed = None
+        planned = plan(fresh)
         must_fit(planned, len(job.seeds), f"{claim.name}, {config.scale}, {name}")
         programs.setdefault(planned.program, name)
     if config.first_updates is not None:
@@ -150,15 +154,11 @@ def _placed(override: str, where: Path) -> str:
 def _cut(job: TrainConfig, updates: int) -> None:
     """Shorten a training to its first updates, of one seed."""
     job.seeds = job.seeds[:1]
-    job.train = dataclasses.replace(
-        job.train,
-        chunk=1,
-        steps=updates * job.agent.num_envs * job.agent.rollout_steps,
-        snapshots=0,
-    )
-    job.evaluation = dataclasses.replace(
-        job.evaluation, levels=min(job.evaluation.levels, 8)
-    )
+    job.train.chunk = 1
+    job.train.steps = updates * job.agent.num_envs * job.agent.rollout_steps
+    job.train.snapshots = 0
+    job.train.start_from = job.train.start_seed = None
+    job.evaluation.levels = min(job.evaluation.levels, 8)
 
 
 def _condition(

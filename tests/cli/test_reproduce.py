@@ -147,3 +147,53 @@ def test_the_same_command_gives_the_same_bits(reproduced: Path, tmp_path: Path) 
     for name, each in one.items():
         assert each["policies_sha256"] == other[name]["policies_sha256"]
         assert each["figures"] == other[name]["figures"]
+
+
+TINY = [
+    "env=corner",
+    "env.size=5",
+    "env.layout=open",
+    "env.max_steps=16",
+    "agent.num_envs=8",
+    "agent.rollout_steps=8",
+    "agent.minibatches=2",
+    "agent.network.hidden=[8]",
+    "train.chunk=2",
+    "train.steps=512",
+    "evaluation.levels=8",
+    "shifts=quick",
+    "seeds=2",
+]
+
+
+@pytest.fixture
+def tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reproduction whose second condition trains the first's policies on."""
+    conditions = {
+        "one": ["split.alpha=0"],
+        "on": ["split.alpha=1", "train.start_from=@one"],
+        "wider": ["agent.network.hidden=[9]"],
+    }
+    scales = {name: {"conditions": conditions} for name in ("smoke", "laptop", "paper")}
+    written(tmp_path / "larger", overrides=TINY, conditions={}, scales=scales)
+    monkeypatch.setattr(folder, "experiments_folder", lambda: tmp_path)
+    return tmp_path / "run"
+
+
+def test_a_condition_may_start_from_another(tuned: Path) -> None:
+    assert main(["reproduce", "larger", "scale=smoke", f"run={tuned}"]) == 0
+    manifest = json.loads((tuned / "on" / "manifest.json").read_text())
+    assert Path(manifest["started_from"]["path"]) == tuned / "one"
+
+
+def test_first_updates_are_made_once_for_each_program(
+    tuned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "larger", "scale=paper", "first_updates=1", f"run={tuned}"]
+    assert main(words) == 0
+    assert {each.parent.name for each in tuned.glob("*/manifest.json")} == {
+        "one",
+        "wider",
+    }
+    assert not (tuned / "result.json").exists()
+    assert "it runs" in capsys.readouterr().err

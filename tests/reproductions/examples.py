@@ -59,7 +59,9 @@ def written(folder: Path, **changed: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     claim = {**CLAIM, **changed}
     claim = {key: value for key, value in claim.items() if value is not None}
-    (folder / "claim.yaml").write_text(yaml.safe_dump(claim, allow_unicode=True))
+    (folder / "claim.yaml").write_text(
+        yaml.safe_dump(claim, allow_unicode=True, sort_keys=False)
+    )
     (folder / "protocol.py").write_text(PROTOCOL)
     (folder / "figure.py").write_text(FIGURE)
     return folder
