@@ -52,12 +52,12 @@ def _list(config: ZooConfig) -> int:
         return code
     header = ["name", "α", "kept", "verdict", "result"]
     # A name that is cut short cannot be typed.
-    widths = [max(map(len, column)) + 2 for column in zip(header, *rows, strict=True)]
+    widths = [max(map(len, column)) + 3 for column in zip(header, *rows, strict=True)]
     show_table(
         "Policies behind the recorded results",
         header,
         rows,
-        width=max(76, shutil.get_terminal_size().columns, sum(widths)),
+        width=max(76, shutil.get_terminal_size().columns, sum(widths) + 2),
     )
     print("Take one: mesagym zoo load <name>. Watch it: mesagym zoo film <name>")
     return code

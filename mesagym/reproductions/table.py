@@ -87,6 +87,8 @@ def number(x: int | float | None, *, low: bool = False) -> str:
     if x is None:
         return "−∞" if low else "∞"
     text = f"{x:.3f}" if abs(x) < 0.1 else f"{x:.2f}"
+    # No zero is negative.
+    text = text.removeprefix("-") if float(text) == 0 else text
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
@@ -162,12 +164,12 @@ def provenance(result: Mapping[str, Any]) -> str:
     """Return one sentence on how a result was made."""
     seeds = sorted({s for each in result["conditions"].values() for s in each["seeds"]})
     span = f"{seeds[0]} to {seeds[-1]}" if seeds else "none"
-    minutes = result["seconds"] / 60
+    minutes, count = result["seconds"] / 60, len(result["conditions"])
     git = result["git"] or {}
     revision = str(git.get("revision", "unknown"))[:12]
     return (
         f"`{result['command']}` on {result['device']} ({result['cpu_count']} cores), "
-        f"{len(result['conditions'])} conditions, seeds {span}, {minutes:.0f} minutes; "
+        f"{count} condition{'s' * (count != 1)}, seeds {span}, {minutes:.0f} minutes; "
         f"jax {result['packages']['jax']}, revision {revision}, the test as committed "
         f"in {str(result['protocol_commit'])[:12]}."
     )
