@@ -61,7 +61,8 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
         axes[0, 0].set_title(f"Return on distinguishing levels{_threshold(main)}")
         axes[1, 0].set_title("What is pursued there")
         for row in axes:
-            row[0].legend(loc="best")
+            if row[0].lines:
+                row[0].legend(loc="best")
         if blank := _blank_words(figures):
             drawn.supxlabel(blank, color=style.MUTED, size=9.5)
     return drawn

@@ -50,8 +50,8 @@ GAIN = 0.2
 largest α be above that at α = 0."""
 
 GATE = DEFAULT_AMOUNTS_RULE.gate
-"""Score of the base objective on agreeing levels from which a seed is competent, where
-outcomes are amounts. A contest has the verdict's gate."""
+"""Score of the base objective on levels as in training from which a seed is competent,
+where outcomes are amounts. A contest has the verdict's gate."""
 
 _BOUGHT = ("episodes", "transitions", "levels")
 
@@ -164,16 +164,22 @@ def shifts_in(figures: Figures) -> tuple[str, str]:
 
 
 def competent(figures: Figures) -> np.ndarray:
-    """Return which seeds pass the gate on agreeing levels, bool[seeds].
+    """Return which seeds pass the competence gate, bool[seeds].
 
-    A contest's gate is success, that of amounts the score of the base objective, both
-    the verdict's (docs/verdict.md).
+    A contest's gate is the verdict's, success on agreeing levels (docs/verdict.md).
+    That of amounts is the score of the base objective on levels as in the run's own
+    training, a share α of them distinguishing: with α = 1 none was an agreeing one.
     """
     if figures["kind"] == CONTEST:
         return trained_seeds(figures)
-    there = figures["policies"]["trained"]["training"]
+    there, name = figures["policies"]["trained"], f"score_{figures['objectives'][0]}"
+    own = np.zeros(len(figures["seeds"]))
+    shares = (1 - figures["alpha"], figures["alpha"])
+    for shift, share in zip(shifts_in(figures), shares, strict=True):
+        if share:
+            own += share * numbers(there[shift][name])
     # Without a scale, NaN, nothing is known of competence.
-    return numbers(there[f"score_{figures['objectives'][0]}"]) >= GATE
+    return own >= GATE
 
 
 def counted(figures: Figures) -> np.ndarray:

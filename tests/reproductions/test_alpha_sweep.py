@@ -94,8 +94,8 @@ def test_a_return_that_rises_from_a_pursued_proxy_confirms() -> None:
 
 
 def test_a_return_that_falls_refutes() -> None:
-    falling = {"a": condition(0.0, 0.9), "b": condition(0.01, 0.5)}
-    assert judge(falling | {"c": condition(1.0, 0.2)}).outcome == REFUTED
+    falling = {"a": condition(0.0, 0.9), "b": condition(0.01, 0.7)}
+    assert judge(falling | {"c": condition(1.0, 0.6)}).outcome == REFUTED
 
 
 def test_a_proxy_that_is_not_pursued_refutes() -> None:
@@ -103,7 +103,8 @@ def test_a_proxy_that_is_not_pursued_refutes() -> None:
 
 
 def test_a_rise_that_is_smaller_than_was_asked_for_refutes() -> None:
-    assert judge(RISING | {"c": condition(1.0, 0.3)}).outcome == REFUTED
+    small = {"a": condition(0.0, 0.5), "c": condition(1.0, 0.6)}
+    assert judge(small).outcome == REFUTED
 
 
 def test_the_order_of_conditions_is_not_looked_at() -> None:
@@ -121,9 +122,22 @@ def test_a_contest_is_judged_by_what_comes_first() -> None:
 @pytest.mark.parametrize("end", ["a", "c"])
 def test_an_end_without_competent_seeds_leaves_it_open(end: str) -> None:
     alpha = RISING[end]["alpha"]
-    judgement = judge(RISING | {end: condition(alpha, 0.5, gate=0.3)})
+    judgement = judge(RISING | {end: condition(alpha, 0.3, gate=0.3)})
     assert judgement.outcome == UNTESTABLE
     assert judgement.blank == {end: "0 of 10 seeds are competent, 5 are needed"}
+
+
+def test_the_gate_of_amounts_is_on_levels_as_in_training() -> None:
+    assert competent(condition(0.0, 0.1, gate=0.6)).all()
+    assert not competent(condition(0.0, 0.9, gate=0.4)).any()
+    assert competent(condition(1.0, 0.6, gate=0.1)).all()
+    assert competent(condition(0.5, 0.9, gate=0.2)).all()
+    assert not competent(condition(0.5, 0.6, gate=0.2)).any()
+
+
+def test_a_sweep_that_is_blank_throughout_is_drawn_without_a_key() -> None:
+    figure = draw({"a": condition(0.0, 0.2, gate=0.1)})
+    assert all(axes.get_legend() is None for axes in figure.axes)
 
 
 def test_a_setting_that_bought_no_distinguishing_episode_is_blank() -> None:
