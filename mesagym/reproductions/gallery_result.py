@@ -265,8 +265,11 @@ def _policies(zoo: Sequence[Entry]) -> str:
         kept = ", ".join(map(str, sorted(entry.kept))) or "hashes only"
         rows.append(
             f'<tr><th scope="row"><code>{escape(entry.name)}</code></th>'
-            f"<td>{escape(alpha)}</td><td>{escape(said)}</td>"
-            f"<td>{prose(verdict)}{_readings(entry)}</td><td>{escape(kept)}</td></tr>"
+            + _cell("α", escape(alpha))
+            + _cell("seeds", escape(said))
+            + _cell("in words", f"{prose(verdict)}{_readings(entry)}" or "–")
+            + _cell("kept", escape(kept))
+            + "</tr>"
         )
     if not rows:
         return ""
@@ -299,10 +302,13 @@ def _readings(entry: Entry) -> str:
 
 def _conditions(result: Mapping[str, Any]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(each["environment"])}</td>'
-        f"<td>{len(each['seeds'])}</td><td>{_steps(each['env_steps'])}</td>"
-        f"<td>{each['seconds'] / 60:.1f}</td>"
-        f"<td><code>{escape(' '.join(each['overrides']))}</code></td></tr>"
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + _cell("environment", escape(each["environment"]))
+        + _cell("seeds", str(len(each["seeds"])))
+        + _cell("steps a seed", _steps(each["env_steps"]))
+        + _cell("minutes", f"{each['seconds'] / 60:.1f}")
+        + _cell("settings", f"<code>{escape(' '.join(each['overrides']))}</code>")
+        + "</tr>"
         for name, each in result["conditions"].items()
     )
     return (
@@ -313,6 +319,10 @@ def _conditions(result: Mapping[str, Any]) -> str:
         '<th scope="col">settings of <code>mesagym train</code></th></tr></thead>'
         f"<tbody>{rows}</tbody></table></details>"
     )
+
+
+def _cell(name: str, content: str) -> str:
+    return f'<td data-name="{name}">{content}</td>'
 
 
 def _steps(steps: int | None) -> str:
