@@ -81,12 +81,12 @@ def contest_bars(
 
 def bar(
     axes: Axes,
-    x: float,
+    x: int | float,
     interval: Interval,
     seeds: np.ndarray,
     *,
     colour: str,
-    width: float,
+    width: int | float,
 ) -> None:
     """Draw one bar with its interval over seeds and a point for each seed.
 
@@ -114,7 +114,7 @@ def bar(
     axes.plot([x, x], [low, high], color=style.INK, lw=1.4, zorder=4)
 
 
-def blank(axes: Axes, x: float, why: str) -> None:
+def blank(axes: Axes, x: int | float, why: str) -> None:
     """Say in place of a bar why there is none."""
     words = why.replace(", ", ",\n")
     axes.text(x, 0.05, words, ha="center", va="bottom", color=style.MUTED, size=9.5)
