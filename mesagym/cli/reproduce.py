@@ -18,7 +18,6 @@ from mesagym.cli.schema import ReproduceConfig, TrainConfig
 from mesagym.errors import UserError
 from mesagym.reproductions.folder import (
     PICTURE,
-    PROTOCOL,
     RESULT,
     Reproduction,
     all_reproductions,
@@ -260,7 +259,19 @@ def _facts(
             )
     first = next(iter(found.values()))
     here = environment_facts()
-    without = ("device", "packages", "git")
+    commit = committed_in(*result.protocol_files)
+    if config.record and commit is None:
+        raise UserError(
+            f"record: the test of '{result.name}' is not committed as it stands; a "
+            "result is recorded of a test that is"
+        )
+    dirty = [name for name, each in found.items() if (each["git"] or {}).get("dirty")]
+    if config.record and dirty:
+        raise UserError(
+            f"record: {', '.join(dirty)} of '{result.name}' was trained with files "
+            "that no commit has; train in another folder (run=) from a clean checkout"
+        )
+    without = ("device", "packages")
     return {
         "scale": config.scale,
         "command": f"mesagym reproduce {result.name} scale={config.scale}",
@@ -270,8 +281,7 @@ def _facts(
         "python": here["python"],
         "platform": here["platform"],
         "cpu_count": here["cpu_count"],
-        "git": first["git"],
-        "protocol_commit": committed_in(result.folder / PROTOCOL),
+        "protocol_commit": commit,
         "seconds": round(sum(each["seconds"] for each in found.values()), 1),
         "conditions": {
             name: {key: each[key] for key in each if key not in without}

@@ -80,6 +80,8 @@ class Claim:
     """In words; `protocol.judge` is the same in code."""
     explored: str
     """Which training seeds were used while choosing settings, and for what."""
+    reading: str
+    """What the figures say beyond the test, written after the runs; may be empty."""
     tried: str
     """What else was tried where a result did not appear; empty if nothing."""
     amendments: tuple[str, ...]
@@ -103,7 +105,15 @@ class Claim:
 
 
 _WORDS = ("id", "title", "kind", "claim", "smaller", "test", "explored")
-_OPTIONAL = ("tried", "amendments", "overrides", "conditions", "published", "shown")
+_OPTIONAL = (
+    "reading",
+    "tried",
+    "amendments",
+    "overrides",
+    "conditions",
+    "published",
+    "shown",
+)
 _KEYS = (*_WORDS, *_OPTIONAL, "sources", "scales")
 
 
@@ -157,6 +167,7 @@ def read_claim(folder: str | Path) -> Claim:
         name=Path(folder).name,
         sources=sources,
         published=published,
+        reading=read.words("reading", needed=False),
         tried=read.words("tried", needed=False),
         amendments=read.lines("amendments", document),
         scales=scales,

@@ -16,6 +16,9 @@ from mesagym.tracking.files import read_bytes, sha256
 PACKAGE = Path(mesagym.__file__).parent
 
 PROTOCOL, FIGURE = "protocol.py", "figure.py"
+SHARED_TESTS = ("alpha_sweep",)
+"""Modules of this room that hold tests themselves, and not only the means for them."""
+
 RESULT, PICTURE = "result.json", "figure.png"
 
 
@@ -50,9 +53,24 @@ class Reproduction:
         return _module(self.folder / FIGURE, ("draw",))
 
     @cached_property
+    def protocol_files(self) -> tuple[Path, ...]:
+        """The files that the pre-registered test is written in.
+
+        ``protocol.py``, and what several tests share if it takes its test from there.
+        """
+        own = self.folder / PROTOCOL
+        text = read_bytes(own).decode()
+        taken = [
+            PACKAGE / "reproductions" / f"{name}.py"
+            for name in SHARED_TESTS
+            if f"mesagym.reproductions.{name} import" in text
+        ]
+        return own, *taken
+
+    @cached_property
     def protocol_sha256(self) -> str:
         """The hash of the pre-registered test's code."""
-        return sha256(read_bytes(self.folder / PROTOCOL))
+        return sha256(b"".join(read_bytes(each) for each in self.protocol_files))
 
 
 def experiments_folder(package: Path = PACKAGE) -> Path:
@@ -105,12 +123,12 @@ def reproduction(name: str, folder: Path | None = None) -> Reproduction:
     raise UserError(f"there is no reproduction '{name}'.{hint}")
 
 
-def _order(number: str) -> tuple[str, int, str]:
-    """Return what sorts R2 before R10."""
+def _order(number: str) -> tuple[bool, str, int, str]:
+    """Return what sorts R2 before R10, and both before studies of our own."""
     letters = number.rstrip("0123456789abc")
     rest = number[len(letters) :]
     digits = "".join(char for char in rest if char.isdigit())
-    return letters, int(digits or 10**6), rest
+    return letters != "R", letters, int(digits or 10**6), rest
 
 
 def _module(path: Path, needed: tuple[str, ...]) -> ModuleType:

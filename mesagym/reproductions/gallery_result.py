@@ -241,6 +241,7 @@ def _facts(claim: Claim) -> str:
         ("Published", f"<ul>{published}</ul>" if published else ""),
         ("What differs here", prose(claim.smaller)),
         ("Explored with", prose(claim.explored)),
+        ("Reading", prose(claim.reading)),
         ("What else was tried", prose(claim.tried)),
         *(("Changed after looking", prose(each)) for each in claim.amendments),
     ]

@@ -114,22 +114,26 @@ def conclude(
         needed: conditions without which the claim cannot be tested at all.
     """
     blank = dict(blank or {})
+    by_status = {
+        status: [each.words for each in checks if each.status == status]
+        for status in (HELD, FAILED, UNCLEAR)
+    }
+
+    def judgement(outcome: str, told: str) -> Judgement:
+        return Judgement(outcome, told, tuple(checks), blank)
+
+    # One part that does not hold refutes the whole, whatever cannot be tested.
+    if failed := by_status[FAILED]:
+        return judgement(REFUTED, f"Did not hold: {'; '.join(failed)}.")
     if missing := [name for name in needed if name in blank]:
         said = "; ".join(f"{name}: {blank[name]}" for name in missing)
-        return Judgement(UNTESTABLE, f"{said}.", tuple(checks), blank)
+        return judgement(UNTESTABLE, f"{said}.")
     if not checks:
-        return Judgement(UNTESTABLE, "There was nothing to check.", (), blank)
-    for status, outcome, told in (
-        (FAILED, REFUTED, "Did not hold"),
-        (UNCLEAR, UNTESTABLE, "These seeds cannot tell"),
-    ):
-        found = [each.words for each in checks if each.status == status]
-        if found:
-            return Judgement(
-                outcome, f"{told}: {'; '.join(found)}.", tuple(checks), blank
-            )
+        return judgement(UNTESTABLE, "There was nothing to check.")
+    if unclear := by_status[UNCLEAR]:
+        return judgement(UNTESTABLE, f"These seeds cannot tell: {'; '.join(unclear)}.")
     reason = "Every check held." if len(checks) > 1 else "The check held."
-    return Judgement(CONFIRMED, reason, tuple(checks), blank)
+    return judgement(CONFIRMED, reason)
 
 
 def _bounded(words: str, interval: Interval, bound: float, side: str) -> Check:

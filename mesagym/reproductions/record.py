@@ -128,7 +128,7 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
         "record=true` again, or go back to the mesagym that made it."
     )
     if document["protocol_sha256"] != reproduction.protocol_sha256:
-        raise UserError(f"{where} was made by another test (protocol.py). {again}")
+        raise UserError(f"{where} was made by another test. {again}")
     planned = reproduction.claim.scale(document["scale"]).conditions
     there = {
         name: tuple(each["overrides"]) for name, each in document["conditions"].items()

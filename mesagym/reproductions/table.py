@@ -24,9 +24,10 @@ each folder; do not edit. What a folder holds and how to add one:
 [docs/new_reproduction.md](../docs/new_reproduction.md).
 
 Each was planned before it was run: the claim, the settings and the test (`protocol.py`)
-stood in a commit before its recorded seeds were trained; seeds used while exploring are
-named and are others. The unit is the training seed. A seed that fails the competence
-gate proves nothing and is left out; a condition with too few of the others is blank.
+stood in a commit before its recorded seeds were trained, but where it says *changed
+after looking*, with what was changed and why; seeds used while exploring are named and
+are others. The unit is the training seed. A seed that fails the competence gate proves
+nothing and is left out; a condition with too few of the others is blank.
 *Confirmed*: every check holds, the whole 95 % interval on the claimed side. *Refuted*:
 one fails, its whole interval on the other side. *Untestable here*: the numbers cannot
 tell. Nothing was tuned until it appeared, so some did not.
@@ -61,15 +62,18 @@ def ours(result: Mapping[str, Any] | None) -> list[str]:
 
 def check_in_words(check: Mapping[str, Any]) -> str:
     """Return a check with its number: what is claimed, the figure, whether it held."""
-    figure = ""
+    parts = [f"({check['status']})"]
     if check["estimate"] is not None:
         figure = number(check["estimate"])
-        if check["low"] is not None or check["high"] is not None:
+        # A permutation test has no interval; another may be open on both sides.
+        if check["p"] is None:
             low, high = number(check["low"], low=True), number(check["high"])
             figure += f" [{low}, {high}]"
         if check["p"] is not None:
             figure += f", {p_text(check['p'])}"
-    return f"{check['words']}: {figure} ({check['status']})".replace(": (", " (")
+        parts = [figure, *parts]
+        return f"{check['words']}: {' '.join(parts)}"
+    return f"{check['words']} {parts[0]}"
 
 
 def p_text(p: int | float) -> str:
@@ -115,6 +119,8 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
         )
         mine = "<br>".join(ours(result)) or "–"
         outcome = outcome_of(result)
+        if result is not None and claim.amendments:
+            outcome += ", changed after looking"
         if claim.kind != PUBLISHED:
             outcome = f"{kind_in_words(claim)}: {outcome}"
         lines.append(
@@ -147,6 +153,8 @@ def _section(reproduction: Reproduction, result: Mapping[str, Any] | None) -> st
             f"- {name}: blank, {why}"
             for name, why in result["judgement"]["blank"].items()
         ]
+    if claim.reading:
+        lines += ["", f"**Reading.** {claim.reading}"]
     if claim.tried:
         lines += ["", f"**What else was tried.** {claim.tried}"]
     for each in claim.amendments:
@@ -165,12 +173,14 @@ def provenance(result: Mapping[str, Any]) -> str:
     seeds = sorted({s for each in result["conditions"].values() for s in each["seeds"]})
     span = f"{seeds[0]} to {seeds[-1]}" if seeds else "none"
     minutes, count = result["seconds"] / 60, len(result["conditions"])
-    git = result["git"] or {}
-    revision = str(git.get("revision", "unknown"))[:12]
+    made = [each["git"] or {} for each in result["conditions"].values()]
+    revisions = ", ".join(
+        dict.fromkeys(str(each.get("revision", "unknown"))[:12] for each in made)
+    )
     return (
         f"`{result['command']}` on {result['device']} ({result['cpu_count']} cores), "
         f"{count} condition{'s' * (count != 1)}, seeds {span}, {minutes:.0f} minutes; "
-        f"jax {result['packages']['jax']}, revision {revision}, the test as committed "
+        f"jax {result['packages']['jax']}, revision {revisions}, the test as committed "
         f"in {str(result['protocol_commit'])[:12]}."
     )
 

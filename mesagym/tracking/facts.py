@@ -123,14 +123,15 @@ def _cpu_count() -> int | None:
     return os.cpu_count()
 
 
-def committed_in(path: Path) -> str | None:
-    """Return the commit in which a file became what it is now.
+def committed_in(*paths: Path) -> str | None:
+    """Return the commit in which files became what they are now.
 
-    None where it is not committed as it stands, or no repository says.
+    None where one of them is not committed as it stands, or no repository says.
 
     Args:
-        path: the file.
+        *paths: the files, of one repository.
     """
-    if _git(path.parent, "status", "--porcelain", "--", path.name) != "":
+    folder, names = paths[0].parent, [str(each.resolve()) for each in paths]
+    if _git(folder, "status", "--porcelain", "--", *names) != "":
         return None
-    return _git(path.parent, "log", "-1", "--format=%H", "--", path.name) or None
+    return _git(folder, "log", "-1", "--format=%H", "--", *names) or None

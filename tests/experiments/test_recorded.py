@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesagym.cli.compose import Composer, composer
+from mesagym.cli.naming import identity
 from mesagym.cli.schema import TrainConfig
 from mesagym.reproductions.folder import (
     Reproduction,
@@ -15,6 +16,8 @@ from mesagym.reproductions.folder import (
 )
 from mesagym.reproductions.record import recorded
 from mesagym.reproductions.table import document_of
+from mesagym.tracking import config_hash
+from mesagym.tracking.files import sha256
 
 ALL = all_reproductions()
 NAMES = [each.name for each in ALL]
@@ -78,28 +81,59 @@ def test_the_table_is_written_from_the_records() -> None:
 
 def test_no_record_names_a_place_on_a_machine() -> None:
     for each in ALL:
-        for path in each.folder.glob("*"):
+        for path in each.folder.rglob("*"):
             if path.suffix in (".json", ".yaml", ".py", ".md"):
                 text = path.read_text()
                 assert "/tmp/" not in text, path
                 assert str(Path.home()) + "/" not in text, path
 
 
-def test_a_recorded_test_stood_in_its_commit() -> None:
-    """Where the history is there, the protocol of that commit is the one recorded."""
-    from mesagym.tracking.files import sha256
+RECORDED = [each for each in ALL if recorded(each) is not None]
 
-    for each in ALL:
-        result = recorded(each)
-        if result is None:
+
+def git(*words: str) -> subprocess.CompletedProcess[bytes]:
+    folder = ["git", "-C", str(experiments_folder())]
+    return subprocess.run([*folder, *words], capture_output=True)
+
+
+@pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])
+def test_a_recorded_test_stood_in_its_commit(each: Reproduction) -> None:
+    result = recorded(each)
+    assert result is not None
+    commit = result["protocol_commit"]
+    if git("cat-file", "-e", commit).returncode:
+        pytest.skip("the history is not here: a shallow clone, or no repository")
+    root = experiments_folder().parent
+    names = [path.relative_to(root).as_posix() for path in each.protocol_files]
+    there = b"".join(git("show", f"{commit}:{name}").stdout for name in names)
+    assert sha256(there) == result["protocol_sha256"]
+
+
+@pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])
+def test_a_test_is_older_than_its_runs_or_says_what_was_changed(
+    each: Reproduction,
+) -> None:
+    result = recorded(each)
+    assert result is not None
+    commit = result["protocol_commit"]
+    if git("cat-file", "-e", commit).returncode:
+        pytest.skip("the history is not here: a shallow clone, or no repository")
+    for name, condition in result["conditions"].items():
+        assert not condition["git"]["dirty"], name
+        trained = condition["git"]["revision"]
+        later = git("merge-base", "--is-ancestor", commit, trained).returncode
+        assert not later or each.claim.amendments, name
+
+
+@pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])
+def test_the_command_still_means_what_was_recorded(
+    training: Composer, each: Reproduction
+) -> None:
+    """A changed default would make another training of the same words."""
+    result = recorded(each)
+    assert result is not None
+    for name, condition in list(result["conditions"].items())[:2]:
+        if any("=@" in word for word in condition["overrides"]):
             continue
-        shown = subprocess.run(
-            [
-                *("git", "-C", str(each.folder), "show"),
-                f"{result['protocol_commit']}:./protocol.py",
-            ],
-            capture_output=True,
-        )
-        if shown.returncode:  # a shallow clone
-            continue
-        assert sha256(shown.stdout) == result["protocol_sha256"], each.name
+        config = settled(training, tuple(condition["overrides"]))
+        assert config_hash(identity(config)) == condition["config_hash"], name

@@ -75,7 +75,6 @@ def facts(values: list[float]) -> dict[str, Any]:
         "device": "cpu",
         "cpu_count": 2,
         "packages": {"jax": "0"},
-        "git": None,
         "protocol_commit": None,
         "seconds": 61.0,
         "conditions": {
@@ -84,6 +83,7 @@ def facts(values: list[float]) -> dict[str, Any]:
                 "environment": "Corner-v0",
                 "dynamics_version": 1,
                 "seeds": [500, 501],
+                "git": None,
                 "figures": {"values": values},
             }
         },

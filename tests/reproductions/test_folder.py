@@ -11,15 +11,16 @@ from mesagym.reproductions.folder import (
     experiments_folder,
     reproduction,
 )
+from mesagym.tracking.files import sha256
 from tests.reproductions.examples import PROTOCOL, written
 
 
 def test_reproductions_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for name, number in (("b", "R10"), ("c", "R2"), ("a", "R3c"), ("d", "R3a")):
         written(tmp_path / name, id=number)
-    written(tmp_path / "e", id="study", kind="study")
+    written(tmp_path / "e", id="PD", kind="study")
     found = [each.claim.id for each in all_reproductions(tmp_path)]
-    assert found == ["R2", "R3a", "R3c", "R10", "study"]
+    assert found == ["R2", "R3a", "R3c", "R10", "PD"]
 
 
 def test_a_reproduction_is_found_by_its_name_and_by_its_number(tmp_path: Path) -> None:
@@ -54,3 +55,17 @@ def test_the_repository_is_preferred_to_an_installed_copy(tmp_path: Path) -> Non
 def test_an_install_without_reproductions_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Install mesagym again"):
         experiments_folder(tmp_path / "mesagym")
+
+
+def test_the_hash_of_a_test_covers_what_it_takes_from_a_shared_one(
+    tmp_path: Path,
+) -> None:
+    folder = written(tmp_path / "larger")
+    alone = Reproduction(folder)
+    assert [each.name for each in alone.protocol_files] == ["protocol.py"]
+    taken = "from mesagym.reproductions.alpha_sweep import judge, measure\n"
+    (folder / "protocol.py").write_text(taken)
+    shared = Reproduction(folder)
+    names = [each.name for each in shared.protocol_files]
+    assert names == ["protocol.py", "alpha_sweep.py"]
+    assert shared.protocol_sha256 != sha256(taken.encode())

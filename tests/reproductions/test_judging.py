@@ -95,6 +95,11 @@ def test_a_needed_condition_that_is_blank_leaves_it_open() -> None:
     assert "one: 2 seeds" in judgement.reason
 
 
+def test_a_part_that_fails_refutes_whatever_else_is_blank() -> None:
+    judgement = conclude([FAILS], {"one": "2 seeds"}, needed=["one"])
+    assert judgement.outcome == REFUTED
+
+
 def test_a_blank_condition_that_is_not_needed_is_told_and_no_more() -> None:
     judgement = conclude([HOLDS], {"other": "2 seeds"}, needed=["one"])
     assert judgement.outcome == CONFIRMED
