@@ -32,8 +32,17 @@ class Assessed:
     """By policy and shift, lists with one entry a seed (`outcomes_of`)."""
 
 
-def assessed(condition: str, source: RunDirectory) -> Assessed:
-    """Read off a condition's own tests what each seed can do, and what it pursues."""
+def assessed(
+    condition: str, source: RunDirectory, gated: Sequence[bool] | None = None
+) -> Assessed:
+    """Read off a condition's own tests what each seed can do, and what it pursues.
+
+    Args:
+        condition: its name.
+        source: its run directory.
+        gated: which seeds passed the gate of the result's own test, in ascending
+            order, where that is another one; None where it is not.
+    """
     view = load_run(source.path, mode=source.config["evaluation"]["modes"][0])
     figures = outcomes_of(Run(condition, source))
     seeds = [int(seed) for seed in figures["seeds"]]
@@ -58,10 +67,13 @@ def assessed(condition: str, source: RunDirectory) -> Assessed:
         )
     shift, base = view.amounts.shifts[0], view.objective_names[0]
     scores = policies["trained"][shift][f"score_{base}"]
+    passed = (
+        [x is not None and x >= HALFWAY for x in scores] if gated is None else gated
+    )
     return Assessed(
         view,
         dict(zip(seeds, scores, strict=True)),
-        {s: bool(x >= HALFWAY) for s, x in zip(seeds, scores, strict=True)},
+        dict(zip(seeds, map(bool, passed), strict=True)),
         {},
         readings,
     )

@@ -7,8 +7,9 @@ for a policy of a result that is not one. What is not kept is remade by the card
 command, and must then have the same hashes.
 """
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -371,7 +372,10 @@ def store(
     conditions.sort(key=lambda name: name not in shown)
     sources = {name: RunDirectory.read(runs / name) for name in conditions}
     lists = {name: _policy_list(source) for name, source in sources.items()}
-    told = {name: assessed(name, source) for name, source in sources.items()}
+    told = {
+        name: assessed(name, source, _gated(reproduction, document, name))
+        for name, source in sources.items()
+    }
     first = {name: representative(each.competent) for name, each in told.items()}
     kept = kept_seeds(
         {
@@ -380,33 +384,71 @@ def store(
         },
         first,
     )
-    policies = reproduction.folder / POLICIES
-    if policies.is_dir():
-        shutil.rmtree(policies)
-    found = []
-    for name, source in sources.items():
-        here = Entry(reproduction, name)
-        make_folders(here.folder)
-        if kept[name]:
-            write_run(source, here.folder, kept[name], here.name, document["command"])
-        film = None
-        if kept[name] and name in shown:
-            data = filmed(source, first[name])
-            atomic_write_bytes(here.folder / FILM, data)
-            film = sha256(data)
-        card = card_of(
-            reproduction.claim,
-            name,
-            document,
-            lists[name],
-            told[name],
-            first[name],
-            kept[name],
-        )
-        card = {"format": FORMAT, **card, "rule": RULE, "film_sha256": film}
-        atomic_write_json(here.folder / CARD, sealed(card))
-        found.append(here)
+    with _replaced(reproduction.folder / POLICIES) as before:
+        found = []
+        for name, source in sources.items():
+            here = Entry(reproduction, name)
+            make_folders(here.folder)
+            if kept[name]:
+                command = document["command"]
+                write_run(source, here.folder, kept[name], here.name, command)
+            film = None
+            if kept[name] and name in shown:
+                data = filmed(source, first[name])
+                atomic_write_bytes(here.folder / FILM, data)
+                film = sha256(data)
+            card = card_of(
+                reproduction.claim,
+                name,
+                document,
+                lists[name],
+                told[name],
+                first[name],
+                kept[name],
+            )
+            card = {"format": FORMAT, **card, "rule": RULE, "film_sha256": film}
+            atomic_write_json(here.folder / CARD, sealed(card))
+            readings = before / name / READINGS
+            if readings.is_file():
+                same = read_sealed(readings)["policies_sha256"] == here.policies_sha256
+                if same:
+                    shutil.copyfile(readings, here.folder / READINGS)
+            found.append(here)
     return found
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Set a folder aside while another is made in its place, and back if that fails.
+
+    Yields:
+        where the one before lies meanwhile, if there was one.
+    """
+    aside = folder.with_name(f".{folder.name}-before")
+    if aside.is_dir():
+        # A process that was killed meanwhile: what it set aside is what was whole.
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.is_dir():
+        folder.rename(aside)
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if aside.is_dir():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _gated(
+    reproduction: Reproduction, document: Mapping[str, Any], condition: str
+) -> list[bool] | None:
+    """Return which seeds passed the gate of the test; None where it has no own one."""
+    figures = document["conditions"][condition]["figures"]
+    own = figures.get("competent")
+    if own is None and hasattr(reproduction.protocol, "competent"):
+        own = reproduction.protocol.competent(figures)
+    return None if own is None else [bool(each) for each in own]
 
 
 def _policy_list(source: RunDirectory) -> dict[str, Any]:
