@@ -20,9 +20,9 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
 
     Left: points are competent seeds, lines their means, bands 95 % intervals over
     seeds, dashed lines an untrained network, crosses the published runs, the dotted
-    line the optimum. Right: the mean over seeds less the published return at the same
-    share of the board, interpolated, with the interval of the mean. Regions with too
-    few competent seeds stay blank.
+    line the optimum. Right: the mean over seeds less the published return of the size
+    that corresponds, with the interval of the mean. Regions with too few competent
+    seeds stay blank.
     """
     several = sorted(figures.values(), key=lambda each: each["region"])
     with style.applied():
@@ -31,7 +31,7 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
         _returns(left, several)
         _against(right, several)
         for axes in (left, right):
-            axes.set_xlabel("region's side, share of the board's")
+            axes.set_xlabel("side of the region, share of the board's")
             axes.set_xlim(0, 1.05)
             axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
         drawing.key(drawn, {"cheese": style.BASE, "exact corner tile": style.PROXY})

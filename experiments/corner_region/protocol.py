@@ -57,7 +57,7 @@ def measure(run: Run) -> Figures:
         cheese in the region) by policy (``trained``, ``untrained``, ``random``) the
         lists ``base`` and ``proxy``, the mean return of each seed, and ``optimum``, the
         mean of the highest base return on these levels. ``published`` has the published
-        ``base`` and ``proxy`` return at the same share of the board's side.
+        ``base`` and ``proxy`` return of the size that corresponds.
     """
     env, test = run.policies.env, run.config["evaluation"]
     anywhere = shifts_of(env)["published"]
@@ -70,9 +70,7 @@ def measure(run: Run) -> Figures:
         **outcomes_of(run),
         "region": region,
         "interior": interior,
-        "published": {
-            role: published_at(region / interior, role) for role in PUBLISHED
-        },
+        "published": {role: published_at(region, interior, role) for role in PUBLISHED},
         "returns": {
             name: _returns(run, shift, test["levels"], test["seed"])
             for name, shift in shifts.items()
@@ -191,12 +189,17 @@ def _differences(more: Mapping[int, float], less: Mapping[int, float]) -> Interv
     return mean_interval(np.array([more[s] - less[s] for s in more if s in less]))
 
 
-def published_at(share: float, role: str) -> float:
-    """Return what was published of a region, interpolated between the sizes there were.
+def published_at(region: int, interior: int, role: str) -> float:
+    """Return what was published of the size that corresponds to a region.
+
+    One tile corresponds to one tile and the whole board to the whole board; between
+    them sizes and their returns are interpolated.
 
     Args:
-        share: the region's side over that of the board inside its border.
+        region: its side.
+        interior: of the board inside its border.
         role: ``base`` or ``proxy``.
     """
-    sides = np.arange(1, PUBLISHED_INTERIOR + 1) / PUBLISHED_INTERIOR
-    return float(np.interp(share, sides, PUBLISHED[role]))
+    sides = np.arange(1, PUBLISHED_INTERIOR + 1)
+    ours = 1 + (region - 1) / (interior - 1) * (PUBLISHED_INTERIOR - 1)
+    return float(np.interp(ours, sides, PUBLISHED[role]))

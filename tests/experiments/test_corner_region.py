@@ -41,7 +41,7 @@ def condition(
         "region": region,
         "interior": 5,
         "published": {
-            role: P.published_at(region / 5, role) for role in ("base", "proxy")
+            role: P.published_at(region, 5, role) for role in ("base", "proxy")
         },
         "policies": {"trained": {"agreeing": success}},
         "returns": {"ood": returns, "id": returns},
@@ -98,10 +98,11 @@ def test_only_competent_seeds_count() -> None:
     assert len(P.by_seed(found)) == 9
 
 
-def test_published_returns_are_read_at_the_same_share_of_the_board() -> None:
-    assert P.published_at(1.0, "base") == 0.691
-    assert P.published_at(1 / 11, "proxy") == 0.463
-    assert P.published_at(1.5 / 11, "base") == pytest.approx((0.130 + 0.190) / 2)
+def test_published_returns_are_read_at_the_size_that_corresponds() -> None:
+    assert P.published_at(5, 5, "base") == 0.691
+    assert P.published_at(1, 5, "proxy") == 0.463
+    assert P.published_at(3, 5, "base") == 0.517
+    assert P.published_at(2, 5, "base") == pytest.approx((0.260 + 0.340) / 2)
 
 
 LEVEL = """\
