@@ -23,38 +23,44 @@ TILES = {"expert": "expert", "expert, mirrored": "expert,\nmirrored"}
 
 
 def draw(figures: Mapping[str, Figures]) -> Figure:
-    """Return the return of the base objective, the proxy's score, and tiles visited."""
+    """Return the return of the base objective, the proxy's score, and tiles visited.
+
+    Bars are of the seeds that count; where too few do there is none, and every seed is
+    a grey point.
+    """
     protocol = Reproduction(Path(__file__).parent).protocol
     each = figures["expert"]
-    seeds = protocol.competent(each)
+    counts = protocol.competent(each)
+    why = why_blank(each, counts)
     with style.applied():
         drawn = style.new_figure(340, drawing.WIDTH)
         panels = drawn.subplots(1, 3, width_ratios=(3, 3, 2))
-        if why := why_blank(each, seeds, 2):
-            for axes in panels:
-                drawing.blank(axes, 0, why)
-                axes.set_xlim(-1, 1)
-            return drawn
         for axes, what, colour, title in (
             (panels[0], "return_beacons_in_order", style.BASE, "Return, in order"),
             (panels[1], "score_following", style.PROXY, "Score for following"),
         ):
             for place, shift in enumerate(SHIFTS):
-                trained = protocol.of(each, shift, what)[seeds]
+                trained = protocol.of(each, shift, what)
                 random = protocol.of(each, shift, what, "random").mean()
-                _bar(axes, place, trained, float(random), colour)
+                shown = trained if why else trained[counts]
+                _show(axes, place, shown, float(random), None if why else colour)
             axes.set_title(title)
             axes.set_xticks(range(len(SHIFTS)), list(SHIFTS.values()))
+        panels[1].set_ylim(-0.15, 1.05)
         axes = panels[2]
         for place, seen in enumerate(TILES):
-            trained = np.array(each["tiles"]["trained"][seen])[seeds]
+            trained = np.array(each["tiles"]["trained"][seen])
             random = float(np.mean(each["tiles"]["random"][seen]))
-            _bar(axes, place, trained, random, style.NEITHER)
+            shown = trained if why else trained[counts]
+            _show(axes, place, shown, random, None if why else style.NEITHER)
         axes.set_title("Tiles visited")
         axes.set_xticks(range(len(TILES)), list(TILES.values()))
         for axes in panels:
             axes.axhline(0, color=style.MUTED, lw=0.8)
             axes.tick_params(axis="x", length=0)
+            axes.set_xlim(-0.6, len(axes.get_xticks()) - 0.4)
+        if why:
+            panels[1].text(0.5, 0.75, why.replace(", ", ",\n"), color=style.MUTED)
         drawing.key(
             drawn,
             {"beacons in order, +1 and -1": style.BASE, "following": style.PROXY},
@@ -63,7 +69,13 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
     return drawn
 
 
-def _bar(axes: Axes, place: int, seeds: np.ndarray, random: float, colour: str) -> None:
-    interval = mean_interval(seeds)
-    drawing.bar(axes, place, interval, seeds, colour=colour, width=0.6)
+def _show(
+    axes: Axes, place: int, seeds: np.ndarray, random: float, colour: str | None
+) -> None:
     axes.plot([place - 0.3, place + 0.3], [random] * 2, color=style.INK, lw=1.2)
+    if colour is None:
+        spread = np.linspace(-0.2, 0.2, len(seeds))
+        axes.plot(place + spread, seeds, "o", ms=3, color=style.NEITHER)
+    else:
+        interval = mean_interval(seeds)
+        drawing.bar(axes, place, interval, seeds, colour=colour, width=0.6)
