@@ -136,8 +136,10 @@ def keep(result: Reproduction, document: Mapping[str, Any], runs: Path) -> None:
         document: as it was recorded.
         runs: the folder of its runs.
     """
+    from mesagym.reproductions import keeping
+
     say("putting the policies into the zoo")
-    there = zoo.store(result, document, runs, filmed)
+    there = keeping.store(result, document, runs, filmed)
     count = sum(len(each.kept) for each in there)
     weight = sum(s.bytes for each in there for s in each.seeds if s.kept)
     say(

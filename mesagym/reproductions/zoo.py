@@ -7,60 +7,28 @@ for a policy of a result that is not one. What is not kept is remade by the card
 command, and must then have the same hashes.
 """
 
-import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mesagym.errors import UserError, nearest
+from mesagym.reproductions.excerpt import write_run
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.record import read_result
 from mesagym.tracking import DamagedFile, RunDirectory
-from mesagym.tracking.configuration import from_yaml, to_yaml
 from mesagym.tracking.files import (
-    atomic_write_bytes,
-    atomic_write_json,
     json_text,
     make_folders,
-    parse_json,
     read_bytes,
     read_sealed,
-    sealed,
     sha256,
 )
-from mesagym.tracking.manifest import Manifest
-from mesagym.tracking.record import CONFIG
-from mesagym.tracking.run_directory import POLICY
-from mesagym.tracking.tables import bytes_to_table, table_to_bytes
 
 POLICIES, CARD, FILM, READINGS = "policies", "card.json", "film.gif", "readings.json"
 FORMAT = "mesagym-zoo-card/1"
-
-REPRESENTATIVES = 6_000_000
-"""Bytes of weights that one result may keep so that every condition has a policy."""
-
-FURTHER = 1_000_000
-"""Bytes of weights of one result up to which further seeds are kept. All results
-together stay below 30 MB."""
-
-LARGEST = 2_000_000
-"""Bytes of one file, above which weights are not kept but remade."""
-
-OUTCOMES = 150_000
-"""Bytes of a table of outcomes, above which it is left out."""
-
-RULE = (
-    "The first seed that is competent stands for its condition (a contest: the gate of "
-    "the verdict; amounts: a base score of .5 or more on levels as in training). Kept "
-    "are those, the conditions that are filmed before the others, while a result has "
-    f"no more than {REPRESENTATIVES:,} bytes of weights; then further seeds in "
-    f"ascending order, while it has no more than {FURTHER:,}."
-)
 
 
 @dataclass(frozen=True)
@@ -302,209 +270,3 @@ def _compare(found: Entry, source: RunDirectory, seeds: Sequence[int]) -> None:
                 "The same bits need the same command, versions and kind of machine: "
                 "see the card"
             )
-
-
-# --- when a result is recorded --------------------------------------------------------
-
-
-def representative(competent: Mapping[int, bool]) -> int:
-    """Return the seed that stands for a condition: the first that is competent.
-
-    Args:
-        competent: by seed; the first of all where none is.
-    """
-    seeds = sorted(competent)
-    return next((seed for seed in seeds if competent[seed]), seeds[0])
-
-
-def kept_seeds(
-    sizes: Mapping[str, Mapping[int, int]], first: Mapping[str, int]
-) -> dict[str, list[int]]:
-    """Return which seeds' weights are kept, see `RULE`.
-
-    Args:
-        sizes: bytes by condition and seed, the conditions in the order of keeping.
-        first: the representative of each condition.
-    """
-    kept: dict[str, list[int]] = {name: [] for name in sizes}
-    room = REPRESENTATIVES
-    for name in sizes:
-        seed, size = first[name], sizes[name][first[name]]
-        if size <= min(room, LARGEST):
-            kept[name].append(seed)
-            room -= size
-    room += FURTHER - REPRESENTATIVES
-    others = {
-        name: [seed for seed in sorted(sizes[name]) if seed != first[name]]
-        for name in sizes
-        if kept[name]
-    }
-    for turn in range(max(map(len, others.values()), default=0)):
-        for name in others:
-            for seed in others[name][turn : turn + 1]:
-                size = sizes[name][seed]
-                if size > room:
-                    return kept
-                kept[name].append(seed)
-                room -= size
-    return kept
-
-
-def store(
-    reproduction: Reproduction,
-    document: Mapping[str, Any],
-    runs: Path,
-    filmed: Callable[[RunDirectory, int], bytes],
-) -> list[Entry]:
-    """Put the policies of a recorded result into the zoo, in place of those before.
-
-    Args:
-        reproduction: which.
-        document: the recorded result.
-        runs: the folder of its runs, one a condition.
-        filmed: makes a film of one seed's policy; asked of the conditions that the
-            claim shows, as far as their policies are kept.
-    """
-    from mesagym.reproductions.cards import assessed, card_of
-
-    conditions = list(reproduction.claim.scale(document["scale"]).conditions)
-    shown = reproduction.claim.shown or (conditions[0], conditions[-1])
-    conditions.sort(key=lambda name: name not in shown)
-    sources = {name: RunDirectory.read(runs / name) for name in conditions}
-    lists = {name: _policy_list(source) for name, source in sources.items()}
-    told = {
-        name: assessed(name, source, _gated(reproduction, document, name))
-        for name, source in sources.items()
-    }
-    first = {name: representative(each.competent) for name, each in told.items()}
-    kept = kept_seeds(
-        {
-            name: {int(s): each["bytes"] for s, each in there["seeds"].items()}
-            for name, there in lists.items()
-        },
-        first,
-    )
-    with _replaced(reproduction.folder / POLICIES) as before:
-        found = []
-        for name, source in sources.items():
-            here = Entry(reproduction, name)
-            make_folders(here.folder)
-            if kept[name]:
-                command = document["command"]
-                write_run(source, here.folder, kept[name], here.name, command)
-            film = None
-            if kept[name] and name in shown:
-                data = filmed(source, first[name])
-                atomic_write_bytes(here.folder / FILM, data)
-                film = sha256(data)
-            card = card_of(
-                reproduction.claim,
-                name,
-                document,
-                lists[name],
-                told[name],
-                first[name],
-                kept[name],
-            )
-            card = {"format": FORMAT, **card, "rule": RULE, "film_sha256": film}
-            atomic_write_json(here.folder / CARD, sealed(card))
-            readings = before / name / READINGS
-            if readings.is_file():
-                same = read_sealed(readings)["policies_sha256"] == here.policies_sha256
-                if same:
-                    shutil.copyfile(readings, here.folder / READINGS)
-            found.append(here)
-    return found
-
-
-@contextlib.contextmanager
-def _replaced(folder: Path) -> Iterator[Path]:
-    """Set a folder aside while another is made in its place, and back if that fails.
-
-    Yields:
-        where the one before lies meanwhile, if there was one.
-    """
-    aside = folder.with_name(f".{folder.name}-before")
-    if aside.is_dir():
-        # A process that was killed meanwhile: what it set aside is what was whole.
-        shutil.rmtree(folder, ignore_errors=True)
-    elif folder.is_dir():
-        folder.rename(aside)
-    try:
-        yield aside
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if aside.is_dir():
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _gated(
-    reproduction: Reproduction, document: Mapping[str, Any], condition: str
-) -> list[bool] | None:
-    """Return which seeds passed the gate of the test; None where it has no own one."""
-    figures = document["conditions"][condition]["figures"]
-    own = figures.get("competent")
-    if own is None and hasattr(reproduction.protocol, "competent"):
-        own = reproduction.protocol.competent(figures)
-    return None if own is None else [bool(each) for each in own]
-
-
-def _policy_list(source: RunDirectory) -> dict[str, Any]:
-    return parse_json(source.read_file(POLICY), source.path / POLICY)
-
-
-def write_run(
-    source: RunDirectory,
-    folder: Path,
-    seeds: Sequence[int],
-    name: str,
-    command: str,
-) -> None:
-    """Write a run directory with some seeds of another one: the same run, in part.
-
-    Where the run lay and what it was called there is left out; learning curves, films
-    and reports are, too.
-
-    Args:
-        source: the whole run.
-        folder: where; empty.
-        seeds: which.
-        name: of the entry.
-        command: that makes the whole result.
-    """
-    seeds = sorted(seeds)
-    config = from_yaml(source.read_file(CONFIG))
-    config |= {"run": None, "name": name}
-    if config.get("train", {}).get("start_from"):
-        # Another condition of the same result, by its folder's name.
-        before = Path(config["train"]["start_from"]).name
-        config["train"]["start_from"] = f"@{before}"
-    policy = _policy_list(source)
-    policy["seeds"] = {str(seed): policy["seeds"][str(seed)] for seed in seeds}
-    files = {
-        CONFIG: to_yaml(config),
-        POLICY: json_text(policy).encode(),
-        "summary.json": source.read_file("summary.json"),
-    }
-    for seed in seeds:
-        file = f"policy/seed-{seed}.safetensors"
-        files[file] = source.read_file(file)
-    outcomes = _outcomes_of(source, seeds)
-    if len(outcomes) <= OUTCOMES:
-        files["outcomes.parquet"] = outcomes
-    account = Manifest(folder, RunDirectory.kind, RunDirectory.word)
-    facts = {**source.manifest, "seeds": seeds, "command": command, "zoo": name}
-    account.update(**{**facts, "resumed": [], "contents": {}, "pending": {}})
-    account.document.pop("sha256", None)
-    account.commit(files)
-
-
-def _outcomes_of(source: RunDirectory, seeds: Sequence[int]) -> bytes:
-    import pyarrow as pa
-
-    table = bytes_to_table(source.read_file("outcomes.parquet"))
-    theirs = np.isin(table["seed"].to_numpy(), seeds)
-    others = table["policy"].to_numpy(zero_copy_only=False) != "trained"
-    return table_to_bytes(table.filter(pa.array(theirs | others)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import mesagym
 from mesagym.envs.corner import Corner
 from mesagym.errors import UserError
-from mesagym.reproductions import folder, zoo
+from mesagym.reproductions import folder, keeping, zoo
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.tracking import RunDirectory, atomic_write_json
 from mesagym.tracking.files import read_sealed, sealed
@@ -46,34 +46,35 @@ def weights(place: Path) -> list[Path]:
 
 
 def test_the_first_competent_seed_stands_for_its_condition() -> None:
-    assert zoo.representative({502: True, 500: False, 501: True}) == 501
+    assert keeping.representative({502: True, 500: False, 501: True}) == 501
 
 
 def test_where_no_seed_is_competent_the_first_one_stands() -> None:
-    assert zoo.representative({501: False, 500: False}) == 500
+    assert keeping.representative({501: False, 500: False}) == 500
 
 
 def test_representatives_come_before_further_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(zoo, "FURTHER", 35)
+    monkeypatch.setattr(keeping, "FURTHER", 35)
     sizes = {name: {1: 10, 2: 10, 3: 10} for name in ("one", "two")}
-    kept = zoo.kept_seeds(sizes, {"one": 3, "two": 1})
+    kept = keeping.kept_seeds(sizes, {"one": 3, "two": 1})
     assert kept == {"one": [3, 1], "two": [1]}
 
 
 def test_representatives_may_weigh_more_than_leaves_room_for_further_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(zoo, "FURTHER", 15)
-    monkeypatch.setattr(zoo, "REPRESENTATIVES", 25)
+    monkeypatch.setattr(keeping, "FURTHER", 15)
+    monkeypatch.setattr(keeping, "REPRESENTATIVES", 25)
     sizes = {name: {1: 10, 2: 10} for name in ("one", "two", "three")}
-    kept = zoo.kept_seeds(sizes, dict.fromkeys(sizes, 1))
+    kept = keeping.kept_seeds(sizes, dict.fromkeys(sizes, 1))
     assert kept == {"one": [1], "two": [1], "three": []}
 
 
 def test_weights_above_the_largest_file_are_not_kept() -> None:
-    assert zoo.kept_seeds({"one": {1: zoo.LARGEST + 1}}, {"one": 1}) == {"one": []}
+    sizes = {"one": {1: keeping.LARGEST + 1}}
+    assert keeping.kept_seeds(sizes, {"one": 1}) == {"one": []}
 
 
 @given(
@@ -87,13 +88,13 @@ def test_what_is_kept_never_weighs_more_than_there_is_room(
     sizes: dict[str, dict[int, int]],
 ) -> None:
     first = {name: min(seeds) for name, seeds in sizes.items()}
-    kept = zoo.kept_seeds(sizes, first)
+    kept = keeping.kept_seeds(sizes, first)
     assert set(kept) == set(sizes)
     assert all(len(set(seeds)) == len(seeds) for seeds in kept.values())
     total = sum(sizes[name][s] for name in kept for s in kept[name])
-    assert total <= zoo.REPRESENTATIVES
+    assert total <= keeping.REPRESENTATIVES
     if any(set(seeds) != {first[name]} for name, seeds in kept.items() if seeds):
-        assert total <= zoo.FURTHER
+        assert total <= keeping.FURTHER
 
 
 # --- what is stored -------------------------------------------------------------------
@@ -148,7 +149,7 @@ def test_storing_again_gives_the_same_bytes(
 
     before = files()
     document = json.loads((stored.folder / "result.json").read_text())
-    zoo.store(stored, document, tmp_path / "runs", lambda source, seed: GIF)
+    keeping.store(stored, document, tmp_path / "runs", lambda source, seed: GIF)
     assert files() == before
 
 
@@ -156,7 +157,7 @@ def test_the_film_is_of_the_representative(tmp_path: Path) -> None:
     found = recorded_with_policies(tmp_path)
     document = json.loads((found.folder / "result.json").read_text())
     asked = []
-    zoo.store(
+    keeping.store(
         found,
         document,
         tmp_path / "runs",
@@ -280,7 +281,7 @@ def test_another_film_is_refused(stored: Reproduction) -> None:
 @pytest.fixture
 def unkept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[zoo.Entry, Path]:
     """A condition whose weights are too large to keep, and where its run lies."""
-    monkeypatch.setattr(zoo, "LARGEST", 10)
+    monkeypatch.setattr(keeping, "LARGEST", 10)
     found = recorded_with_policies(tmp_path)
     return only(found), tmp_path / "runs" / "one"
 

@@ -11,7 +11,7 @@ import numpy as np
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.registry import make
-from mesagym.reproductions import zoo
+from mesagym.reproductions import keeping
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.record import write_result
 from mesagym.tracking import RunDirectory
@@ -139,5 +139,5 @@ def recorded_with_policies(
     one |= {"policies_sha256": sha256(run.read_file(POLICY)), "env_steps": 1000}
     one |= {"seeds": list(first), "seconds": 61.0}
     document = write_result(found, found.folder, about)
-    zoo.store(found, document, place / "runs", lambda source, seed: GIF)
+    keeping.store(found, document, place / "runs", lambda source, seed: GIF)
     return found
