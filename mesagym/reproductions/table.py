@@ -118,6 +118,8 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
             for one in claim.published
         )
         mine = "<br>".join(ours(result)) or "–"
+        if result is not None and not ours(result):
+            mine = result["judgement"]["reason"]
         outcome = outcome_of(result)
         if result is not None and claim.amendments:
             outcome += ", changed after looking"
