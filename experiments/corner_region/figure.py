@@ -45,18 +45,26 @@ def _returns(axes: Axes, several: list[Figures]) -> None:
             list(zip_longest(*(_seeds(e, role) for e in several), fillvalue=np.nan))
         ).T.reshape(len(several), -1)
         drawing.curve(axes, shares, rows, colour=colour, label=role)
-        untrained = [np.mean(e["returns"]["ood"]["untrained"][role]) for e in several]
-        axes.plot(shares, untrained, "--", color=colour, lw=1)
+        untrained = untrained_of(several, role)
+        axes.plot(shares, [untrained] * len(shares), "--", color=colour, lw=1)
         published = [each["published"][role] for each in several]
         axes.plot(shares, published, "x", color=colour, ms=6, mew=1.6)
     best = [each["returns"]["ood"]["optimum"] for each in several]
     axes.plot(shares, best, ":", color=style.INK, lw=1.2)
+    axes.text(0.01, best[0], "optimum", va="center", color=style.MUTED, size=9)
+    lowest = min(untrained_of(several, role) for role in ROLES)
+    axes.text(0.01, lowest, "untrained", va="center", color=style.MUTED, size=9)
     for share, each in zip(shares, several, strict=True):
         if why := why_blank(each, trained_seeds(each)):
             drawing.blank(axes, share, why)
     axes.set_ylim(0, 1)
     axes.set_ylabel("return out of distribution")
     axes.set_title("Cheese anywhere (× published)")
+
+
+def untrained_of(several: list[Figures], role: str) -> float:
+    """Return the mean return of untrained networks, the same levels for every region."""
+    return float(np.mean([e["returns"]["ood"]["untrained"][role] for e in several]))
 
 
 def _against(axes: Axes, several: list[Figures]) -> None:

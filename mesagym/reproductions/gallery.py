@@ -228,8 +228,9 @@ def _how_to_read() -> str:
         "<h2>How to read a result</h2>\n"
         "<p>Each result is a claim that somebody published, and a test of it in "
         "numbers. The test and all settings were committed before the agents were "
-        "trained that it is about; whatever was tried before used other seeds, and is "
-        "said. The outcome is one of these:</p>\n"
+        "trained that it is about, except where it says <em>changed after "
+        "looking</em>; whatever was tried before used other seeds, and is said. The "
+        "outcome is one of these:</p>\n"
         f"{listed(_OUTCOMES, True)}\n"
         "<p>The words that come up:</p>\n"
         f"{listed(_READING, False)}\n"
@@ -253,6 +254,7 @@ def _table(
             for one in claim.published
         )
         outcome = outcome_of(result)
+        changed = " changed after looking" if result and each.claim.amendments else ""
         kind = "" if claim.kind == PUBLISHED else f"<br>{escape(kind_in_words(claim))}"
         rows.append(
             f'<tr><th scope="row"><a href="#{escape(each.name)}">'
@@ -260,7 +262,7 @@ def _table(
             f'<span class="id">{escape(claim.id)}{kind}</span></th>'
             + _column("published", published)
             + _column("ours", _list(ours(result)))
-            + f"<td>{_badge(outcome)}</td></tr>"
+            + f"<td>{_badge(outcome)}{changed}</td></tr>"
         )
     return (
         '<table class="results"><colgroup><col class="first"><col><col>'
