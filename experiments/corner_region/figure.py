@@ -63,7 +63,7 @@ def _returns(axes: Axes, several: list[Figures]) -> None:
 
 
 def untrained_of(several: list[Figures], role: str) -> float:
-    """Return the mean return of untrained networks, the same levels for every region."""
+    """Return the mean return of untrained networks, on the levels of all regions."""
     return float(np.mean([e["returns"]["ood"]["untrained"][role] for e in several]))
 
 

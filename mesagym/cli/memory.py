@@ -49,6 +49,11 @@ def needed_bytes(planned: Plan, seeds: int) -> int:
     )
     # Each activation before and after its nonlinearity, and their cotangents.
     network = 4 * 4 * floats
+    if units := math.prod(kept.get("memory", (0,))):
+        # A memory goes through a whole minibatch at once, and keeps gates and state.
+        network += 4 * 6 * shape.minibatch * units
+        slots_and_starts = slots + shape.rollout_steps // shape.segment
+        network += 4 * 2 * slots_and_starts * shape.num_envs * units
     each = rollout + minibatch + 4 * weights + network + 2 * _bytes(pool)
     return int(MARGIN * seeds * each)
 

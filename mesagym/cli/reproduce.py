@@ -24,7 +24,13 @@ from mesagym.reproductions.folder import (
     reproduction,
 )
 from mesagym.reproductions.measuring import Run
-from mesagym.reproductions.record import recorded, recorded_form, write_result
+from mesagym.reproductions.record import (
+    RECORDED,
+    place_of,
+    recorded,
+    recorded_form,
+    write_result,
+)
 from mesagym.reproductions.table import check_in_words, outcome_of
 from mesagym.tracking import RunDirectory, environment_facts, show_table
 from mesagym.tracking.facts import committed_in
@@ -72,8 +78,10 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     """Train and measure every condition, wherever each stands; judge; record."""
     claim, scale = result.claim, result.claim.scale(config.scale)
     where = _folder(result, config)
+    kept = where
     if config.record and config.first_updates is None:
-        check_writable(result.folder / RESULT)
+        kept = place_of(result, config.scale)
+        check_writable(kept / RESULT)
     jobs = _jobs(result, config, where)
     programs: dict[Any, str] = {}
     for name, job in jobs.items():
@@ -100,11 +108,12 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
         return 0
     document = write_result(result, where, _facts(result, config, found))
     if config.record:
+        make_folders(kept)
         for name in (RESULT, PICTURE):
-            atomic_write_bytes(result.folder / name, (where / name).read_bytes())
+            atomic_write_bytes(kept / name, (where / name).read_bytes())
+    if config.record and config.scale == RECORDED:
         zoo.keep(result, document, where)
     _print(result, document)
-    kept = result.folder if config.record else where
     print(f"Result: {kept / RESULT}\nFigure: {kept / PICTURE}")
     return 0
 

@@ -29,6 +29,10 @@ from mesagym.tracking.files import (
 
 FORMAT = "mesagym-result/1"
 
+RECORDED, SMOKE = "laptop", "smoke"
+"""The scale whose record stands in a reproduction's folder, that of another one in a
+folder beside it; and the one that is never recorded."""
+
 DPI = 110
 
 
@@ -103,13 +107,34 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return document
 
 
-def recorded(reproduction: Reproduction) -> dict[str, Any] | None:
+def place_of(reproduction: Reproduction, scale: str = RECORDED) -> Path:
+    """Return the folder in which the record of a scale lies.
+
+    Raises:
+        UserError: a scale that is not recorded.
+    """
+    if scale == SMOKE:
+        raise UserError(
+            f"record: '{SMOKE}' shows that a reproduction runs and proves nothing; "
+            "record scale=laptop or scale=paper"
+        )
+    folder = reproduction.folder
+    return folder if scale == RECORDED else folder / scale
+
+
+def recorded(
+    reproduction: Reproduction, scale: str = RECORDED
+) -> dict[str, Any] | None:
     """Return the recorded result of a reproduction, checked; None without one.
+
+    Args:
+        reproduction: which.
+        scale: of which size.
 
     Raises:
         UserError: as `read_result` and `check`.
     """
-    document = read_result(reproduction.folder)
+    document = read_result(place_of(reproduction, scale))
     if document is not None:
         check(reproduction, document)
     return document
@@ -148,7 +173,8 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
         raise UserError(
             f"{where} has a judgement that its figures do not give. {again}"
         )
-    picture = sha256(read_bytes(reproduction.folder / PICTURE))
+    place = place_of(reproduction, document["scale"])
+    picture = sha256(read_bytes(place / PICTURE))
     if picture != document["figure_sha256"]:
         raise UserError(
             f"{where} has another figure.png than it was made with. {again}"

@@ -155,6 +155,11 @@ def _section(reproduction: Reproduction, result: Mapping[str, Any] | None) -> st
             f"- {name}: blank, {why}"
             for name, why in result["judgement"]["blank"].items()
         ]
+    if (larger := recorded(reproduction, "paper")) is not None:
+        outcome, reason = (larger["judgement"][key] for key in ("outcome", "reason"))
+        lines += ["", f"**At the original scale: {outcome}.** {reason}", ""]
+        lines += [f"- {line}" for line in ours(larger)]
+        lines += ["", provenance(larger)]
     if claim.reading:
         lines += ["", f"**Reading.** {claim.reading}"]
     if claim.tried:

@@ -35,6 +35,13 @@ def test_a_larger_network_needs_more() -> None:
     assert large > small
 
 
+def test_a_memory_is_counted_over_a_whole_minibatch() -> None:
+    plain = needed("env.size=9", "agent.microbatch=128")[0]
+    memory = needed("env.size=9", "agent.microbatch=128", "agent.network.memory=lstm")
+    gates = 4 * 4 * 128 * 256 * 32 // 8
+    assert memory[0] > plain + gates
+
+
 def test_the_published_setting_fits_a_large_machine_and_no_small_one() -> None:
     estimate = needed("split=corner_sadek", "agent=impala", "env.pixels=8", seeds=10)[0]
     assert 2**30 < estimate < 2**38

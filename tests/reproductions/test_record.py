@@ -7,7 +7,12 @@ import pytest
 
 from mesagym.errors import UserError
 from mesagym.reproductions.folder import Reproduction
-from mesagym.reproductions.record import read_result, recorded, write_result
+from mesagym.reproductions.record import (
+    place_of,
+    read_result,
+    recorded,
+    write_result,
+)
 from mesagym.reproductions.table import document_of
 from mesagym.tracking.files import atomic_write_json, read_sealed, sealed
 from tests.reproductions.examples import facts, written
@@ -121,3 +126,37 @@ def test_hypotheses_of_ours_are_not_counted(tmp_path: Path) -> None:
     text = document_of([Reproduction(written(tmp_path / "larger", kind="hypothesis"))])
     assert "Of 0 reproductions of published results" in text
     assert "**our hypothesis: not run yet**" in text
+
+
+def test_the_original_scale_is_recorded_beside_the_smaller_one(
+    tmp_path: Path,
+) -> None:
+    found = Reproduction(written(tmp_path / "larger"))
+    paper = facts([0.1, 0.2, 0.15])
+    one = paper["conditions"]["one"]
+    paper["conditions"] = {"two": {**one, "overrides": ["env=corner", "env.size=15"]}}
+    text = (found.folder / "protocol.py").read_text()
+    (found.folder / "protocol.py").write_text(
+        text.replace('figures["one"]', "next(iter(figures.values()))")
+    )
+    (found.folder / "figure.py").write_text(
+        (found.folder / "figure.py")
+        .read_text()
+        .replace('figures["one"]', "next(iter(figures.values()))")
+    )
+    found = again(found)
+    write_result(found, found.folder, facts([0.8, 0.9, 0.85]))
+    place = place_of(found, "paper")
+    place.mkdir()
+    write_result(found, place, {**paper, "scale": "paper"})
+    larger = recorded(again(found), "paper")
+    assert larger is not None
+    assert larger["judgement"]["outcome"] == "refuted"
+    text = document_of([again(found)])
+    assert "**At the original scale: refuted.**" in text
+    assert "**confirmed**" in text
+
+
+def test_the_smallest_scale_is_never_recorded(larger: Reproduction) -> None:
+    with pytest.raises(UserError, match="proves nothing"):
+        place_of(larger, "smoke")
