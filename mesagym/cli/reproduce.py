@@ -31,7 +31,7 @@ from mesagym.reproductions.record import (
     recorded_form,
     write_result,
 )
-from mesagym.reproductions.table import check_in_words, outcome_of
+from mesagym.reproductions.table import check_in_words, said_of
 from mesagym.tracking import RunDirectory, environment_facts, show_table
 from mesagym.tracking.facts import committed_in
 from mesagym.tracking.files import (
@@ -83,6 +83,7 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
         kept = place_of(result, config.scale)
         check_writable(kept / RESULT)
     jobs = _jobs(result, config, where)
+    _must_be_ours(where, {*jobs, "measured", RESULT, PICTURE})
     programs: dict[Any, str] = {}
     for name, job in jobs.items():
         # What it starts from may be another condition, which is still to be trained.
@@ -123,6 +124,23 @@ def _folder(result: Reproduction, config: ReproduceConfig) -> Path:
         return Path(config.run)
     first = "" if config.first_updates is None else f"-first-{config.first_updates}"
     return REPRODUCTIONS / result.name / f"{config.scale}{first}"
+
+
+def _must_be_ours(where: Path, names: set[str]) -> None:
+    """Refuse a folder that holds anything else, and one that cannot be written into.
+
+    Raises:
+        UserError: names the folder and what lies in it.
+    """
+    if where.exists() and not where.is_dir():
+        raise UserError(f"run: '{where}' is a file; give a folder")
+    inside = [each.name for each in where.iterdir()] if where.is_dir() else []
+    if others := sorted(set(inside).difference(names)):
+        raise UserError(
+            f"run: '{where}' holds '{others[0]}', which is none of this result's; give "
+            "an empty folder, or the one that it was begun in"
+        )
+    check_writable(where / RESULT)
 
 
 def _jobs(
@@ -328,7 +346,7 @@ def _show(config: ReproduceConfig) -> int:
     rows, code = [], 0
     for each in all_reproductions():
         try:
-            said = outcome_of(recorded(each))
+            said = said_of(each.claim, recorded(each))
         except UserError as error:
             say(str(error))
             said, code = "does not fit, see below", 2

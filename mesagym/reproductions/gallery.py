@@ -26,6 +26,7 @@ from mesagym.reproductions.table import (
     kind_in_words,
     ours,
     outcome_of,
+    why_unchecked,
 )
 from mesagym.reproductions.zoo import Entry, entries_of
 
@@ -108,7 +109,7 @@ _CONTRAST = ("corner/alpha-0", "corner/alpha-1")
 
 _OPENING = (
     "Trained with the cheese always in the corner (top left).",
-    "The same agent, trained with the cheese anywhere.",
+    "Another agent of the same kind, trained with the cheese anywhere.",
 )
 
 
@@ -261,7 +262,7 @@ def _table(
             f"{escape(claim.title)}</a> "
             f'<span class="id">{escape(claim.id)}{kind}</span></th>'
             + _column("published", published)
-            + _column("ours", _list(ours(result)))
+            + _column("ours", _list(ours(result)) or escape(why_unchecked(result)))
             + f"<td>{_badge(outcome)}{changed}</td></tr>"
         )
     return (

@@ -53,6 +53,19 @@ def outcome_of(result: Mapping[str, Any] | None) -> str:
     return NOT_RUN if result is None else result["judgement"]["outcome"]
 
 
+def said_of(claim: Claim, result: Mapping[str, Any] | None) -> str:
+    """Return the outcome, with what must be told beside it wherever it stands alone."""
+    said = outcome_of(result)
+    if result is not None and claim.amendments:
+        said += ", changed after looking"
+    return said if claim.kind == PUBLISHED else f"{kind_in_words(claim)}: {said}"
+
+
+def why_unchecked(result: Mapping[str, Any] | None) -> str:
+    """Return why a result has no check; a dash where nothing is recorded."""
+    return "–" if result is None else str(result["judgement"]["reason"])
+
+
 def ours(result: Mapping[str, Any] | None) -> list[str]:
     """Return the checks of a result in words, one line each."""
     if result is None:
@@ -117,14 +130,8 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
             f"{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})"
             for one in claim.published
         )
-        mine = "<br>".join(ours(result)) or "–"
-        if result is not None and not ours(result):
-            mine = result["judgement"]["reason"]
-        outcome = outcome_of(result)
-        if result is not None and claim.amendments:
-            outcome += ", changed after looking"
-        if claim.kind != PUBLISHED:
-            outcome = f"{kind_in_words(claim)}: {outcome}"
+        mine = "<br>".join(ours(result)) or why_unchecked(result)
+        outcome = said_of(claim, result)
         lines.append(
             f"| {claim.id} | [{claim.title}](#{each.name}) | {_cell(published) or '–'} "
             f"| {_cell(mine)} | **{outcome}** |"

@@ -160,8 +160,17 @@ def card(trained: Saved) -> dict[str, Any]:
 
 
 def described(network: Any) -> dict[str, Any]:
-    """Return a network's name and settings, the number of actions apart."""
+    """Return a network's name and settings, the number of actions apart.
+
+    Of a network that forgets nothing is said of a memory, as before there were any.
+    """
     settings = _fields(network, without=("num_actions", "parent", "name"))
+    if settings.get("memory") is None:
+        settings = {
+            name: value
+            for name, value in settings.items()
+            if name not in ("memory", "memory_size")
+        }
     return {"name": network.label, **settings}
 
 

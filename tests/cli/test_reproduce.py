@@ -93,6 +93,15 @@ def test_wrong_input_is_one_line(
     assert said in complaint(capsys, "reproduce", *words)
 
 
+def test_a_folder_of_something_else_is_refused_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    said = complaint(capsys, "reproduce", "corner", "scale=smoke", f"run={tmp_path}")
+    assert "holds 'notes.txt', which is none of this result's" in said
+    assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_flag_of_another_command_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
