@@ -13,21 +13,9 @@ from mesagym.cli.main import main
 from mesagym.evals.evaluators import EVALUATORS
 from mesagym.registry import table
 from mesagym.report.view import load_run
+from tests.cli.smallest import SMALLEST
 
-TINY = (
-    "env=two_goals",
-    "env.size=7",
-    "env.max_steps=16",
-    "agent.num_envs=8",
-    "agent.rollout_steps=8",
-    "agent.minibatches=2",
-    "agent.network.hidden=[8]",
-    "train.chunk=2",
-    "train.steps=512",
-    "evaluation.levels=8",
-    "shifts=quick",
-    "seeds=2",
-)
+TINY = ("env=two_goals", "env.size=7", *SMALLEST)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from mesagym.cli import memory
 from mesagym.cli.main import main
 from mesagym.reproductions import folder
+from tests.cli.smallest import SMALLEST
 from tests.reproductions.examples import written
 
 
@@ -158,21 +159,7 @@ def test_the_same_command_gives_the_same_bits(reproduced: Path, tmp_path: Path) 
         assert each["figures"] == other[name]["figures"]
 
 
-TINY = [
-    "env=corner",
-    "env.size=5",
-    "env.layout=open",
-    "env.max_steps=16",
-    "agent.num_envs=8",
-    "agent.rollout_steps=8",
-    "agent.minibatches=2",
-    "agent.network.hidden=[8]",
-    "train.chunk=2",
-    "train.steps=512",
-    "evaluation.levels=8",
-    "shifts=quick",
-    "seeds=2",
-]
+TINY = ["env=corner", "env.size=5", "env.layout=open", *SMALLEST]
 
 
 @pytest.fixture

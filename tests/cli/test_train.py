@@ -19,22 +19,9 @@ from mesagym.evals.verdict_rule import UNTRAINED
 from mesagym.report.view import MAPS, load_run
 from mesagym.tracking import ConsoleSink, RunDirectory
 from mesagym.training import saved
+from tests.cli.smallest import SMALLEST
 
-TINY = (
-    "env.size=5",
-    "env.layout=open",
-    "env.max_steps=16",
-    "agent.num_envs=8",
-    "agent.rollout_steps=8",
-    "agent.minibatches=2",
-    "agent.network.hidden=[8]",
-    "train.chunk=2",
-    "train.steps=512",
-    "train.save_seconds=0",
-    "evaluation.levels=8",
-    "shifts=quick",
-    "seeds=2",
-)
+TINY = ("env.size=5", "env.layout=open", "train.save_seconds=0", *SMALLEST)
 
 
 def trained(path: Path, *words: str) -> int:

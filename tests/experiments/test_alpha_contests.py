@@ -1,20 +1,27 @@
-"""R3 in the dish: the sweep's own test says of made-up figures what they deserve."""
+"""R3 in corner and dish: the sweeps' test says of made-up figures what they deserve."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mesagym.reproductions.folder import reproduction
+from mesagym.reproductions.folder import Reproduction, reproduction
 from mesagym.reproductions.judging import CONFIRMED, REFUTED, UNTESTABLE
 
-CLAIM = reproduction("alpha_dish")
+PROXIES = {"alpha_corner": "corner", "alpha_dish": "dish"}
 SEEDS, TRIALS, DISCOUNT = 10, 200, 0.95
 
 FALLING = {0.0: 0.85, 1e-3: 0.8, 1e-2: 0.6, 1e-1: 0.2, 1.0: 0.05}
 
 
-def condition(alpha: float, proxy: float, success: float = 0.9) -> dict[str, Any]:
+@pytest.fixture(params=PROXIES)
+def sought(request: pytest.FixtureRequest) -> Reproduction:
+    return reproduction(request.param)
+
+
+def condition(
+    objective: str, alpha: float, proxy: float, success: float
+) -> dict[str, Any]:
     random = np.random.default_rng(round(1e4 * alpha))
     share = np.clip(proxy + 0.03 * random.standard_normal(SEEDS), 0, 1)
     first = np.round(TRIALS * share).astype(int)
@@ -37,7 +44,7 @@ def condition(alpha: float, proxy: float, success: float = 0.9) -> dict[str, Any
         "policies": {"trained": trained},
         "alpha": alpha,
         "curriculum": "dr",
-        "objectives": ["cheese", "dish"],
+        "objectives": ["cheese", objective],
         "bought": {"episodes": [round(7e4 * alpha)] * SEEDS},
         "discount": DISCOUNT,
         "discounted": {
@@ -48,9 +55,11 @@ def condition(alpha: float, proxy: float, success: float = 0.9) -> dict[str, Any
     }
 
 
-def sweep(proxy: dict[float, float], success: float = 0.9) -> dict[str, Any]:
+def sweep(
+    of: Reproduction, proxy: dict[float, float], success: float = 0.9
+) -> dict[str, Any]:
     return {
-        f"alpha-{alpha:g}": condition(alpha, rate, success)
+        f"alpha-{alpha:g}": condition(PROXIES[of.name], alpha, rate, success)
         for alpha, rate in proxy.items()
     }
 
@@ -65,15 +74,18 @@ def sweep(proxy: dict[float, float], success: float = 0.9) -> dict[str, Any]:
     ids=["falls", "rises", "untrained"],
 )
 def test_the_outcome_is_what_the_figures_deserve(
-    proxy: dict[float, float], success: float, outcome: str
+    sought: Reproduction, proxy: dict[float, float], success: float, outcome: str
 ) -> None:
-    assert CLAIM.protocol.judge(sweep(proxy, success)).outcome == outcome
+    figures = sweep(sought, proxy, success)
+    assert sought.protocol.judge(figures).outcome == outcome
 
 
-def test_the_laptop_sweeps_the_alphas_that_the_test_is_made_up_of() -> None:
-    conditions = CLAIM.claim.scale("laptop").conditions
-    assert list(conditions) == list(sweep(FALLING))
+def test_the_laptop_sweeps_the_alphas_that_the_test_is_made_up_of(
+    sought: Reproduction,
+) -> None:
+    conditions = sought.claim.scale("laptop").conditions
+    assert list(conditions) == list(sweep(sought, FALLING))
 
 
-def test_the_figure_is_drawn() -> None:
-    assert len(CLAIM.figure.draw(sweep(FALLING)).axes) == 4
+def test_the_figure_is_drawn(sought: Reproduction) -> None:
+    assert len(sought.figure.draw(sweep(sought, FALLING)).axes) == 4
