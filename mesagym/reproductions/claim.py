@@ -39,6 +39,8 @@ class Published:
     """As published: a number, an interval or words."""
     sure: str
     """One of `SURE`."""
+    tested: bool = True
+    """Whether a check of ours bears on it; if not, whoever reads it is told so."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def read_claim(folder: str | Path) -> Claim:
         raise read.wrong("kind", f"'{words['kind']}' is none of {', '.join(KINDS)}")
     sources = tuple(Source(**each) for each in read.rows("sources", ("text", "url")))
     published = tuple(
-        Published(**each) for each in read.rows("published", ("what", "value", "sure"))
+        Published(**each)
+        for each in read.rows("published", ("what", "value", "sure"), flags=("tested",))
     )
     for each in published:
         if each.sure not in SURE:
@@ -245,14 +248,25 @@ class _Reader:
             raise self.wrong(key, "is no mapping")
         return given
 
-    def rows(self, key: str, names: Sequence[str]) -> list[dict[str, str]]:
+    def rows(
+        self, key: str, names: Sequence[str], flags: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return rows of texts, each with the flags that it has."""
         given = self.document.get(key) or []
         if not isinstance(given, list):
             raise self.wrong(key, "is no list")
+        found = []
         for each in given:
-            if not isinstance(each, dict) or set(each) != set(names):
+            if not isinstance(each, dict) or set(each) - set(flags) != set(names):
                 raise self.wrong(key, f"each needs exactly {', '.join(names)}")
-        return [{name: _text(each[name]) for name in names} for each in given]
+            row: dict[str, Any] = {name: _text(each[name]) for name in names}
+            for flag in flags:
+                if flag in each:
+                    if not isinstance(each[flag], bool):
+                        raise self.wrong(key, f"{flag}: is neither true nor false")
+                    row[flag] = each[flag]
+            found.append(row)
+        return found
 
 
 def _text(value: Any) -> str:

@@ -22,10 +22,10 @@ from mesagym.reproductions.judging import CONFIRMED, OUTCOMES, REFUTED, UNTESTAB
 from mesagym.reproductions.record import recorded
 from mesagym.reproductions.table import (
     NOT_RUN,
-    SURE_IN_WORDS,
     kind_in_words,
     ours,
     outcome_of,
+    published_in_words,
     why_unchecked,
 )
 from mesagym.reproductions.zoo import Entry, entries_of
@@ -250,10 +250,7 @@ def _table(
     rows = []
     for each in reproductions:
         claim, result = each.claim, results[each.name]
-        published = _list(
-            f"{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})"
-            for one in claim.published
-        )
+        published = _list(published_in_words(one) for one in claim.published)
         outcome = outcome_of(result)
         changed = " changed after looking" if result and each.claim.amendments else ""
         kind = "" if claim.kind == PUBLISHED else f"<br>{escape(kind_in_words(claim))}"

@@ -14,12 +14,12 @@ from mesagym.report.style import Drawing
 from mesagym.reproductions.claim import PUBLISHED, Claim
 from mesagym.reproductions.folder import PICTURE, Reproduction
 from mesagym.reproductions.table import (
-    SURE_IN_WORDS,
     kind_in_words,
     number,
     outcome_of,
     p_text,
     provenance,
+    published_in_words,
 )
 from mesagym.reproductions.zoo import Entry
 from mesagym.tracking.files import read_bytes
@@ -234,8 +234,7 @@ def strip(check: Mapping[str, Any]) -> str:
 
 def _facts(claim: Claim) -> str:
     published = "".join(
-        f"<li>{prose(f'{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})')}</li>"
-        for one in claim.published
+        f"<li>{prose(published_in_words(one))}</li>" for one in claim.published
     )
     rows = [
         ("Published", f"<ul>{published}</ul>" if published else ""),

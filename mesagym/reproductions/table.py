@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim
+from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim, Published
 from mesagym.reproductions.folder import PICTURE, Reproduction
 from mesagym.reproductions.judging import OUTCOMES
 from mesagym.reproductions.record import recorded
@@ -15,6 +15,7 @@ SURE_IN_WORDS = {
 }
 
 NOT_RUN = "not run yet"
+NOT_TESTED = "not tested here"
 
 _HEAD = """\
 # Published results, made again
@@ -73,6 +74,12 @@ def ours(result: Mapping[str, Any] | None) -> list[str]:
     return [check_in_words(each) for each in result["judgement"]["checks"]]
 
 
+def published_in_words(one: Published) -> str:
+    """Return a published figure: what, how sure, and whether we do not test it."""
+    said = f"{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})"
+    return said if one.tested else f"{said}, {NOT_TESTED}"
+
+
 def check_in_words(check: Mapping[str, Any]) -> str:
     """Return a check with its number: what is claimed, the figure, whether it held."""
     parts = [f"({check['status']})"]
@@ -126,10 +133,7 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
     ]
     for each in reproductions:
         claim, result = each.claim, results[each.name]
-        published = "<br>".join(
-            f"{one.what}: {one.value} ({SURE_IN_WORDS[one.sure]})"
-            for one in claim.published
-        )
+        published = "<br>".join(published_in_words(one) for one in claim.published)
         mine = "<br>".join(ours(result)) or why_unchecked(result)
         outcome = said_of(claim, result)
         lines.append(

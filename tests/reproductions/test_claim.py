@@ -29,6 +29,14 @@ def test_a_number_is_taken_as_it_is_written(tmp_path: Path) -> None:
     assert read_claim(written(tmp_path / "larger")).published[0].value == "0.89"
 
 
+def test_a_published_figure_is_tested_unless_it_says_that_it_is_not(
+    tmp_path: Path,
+) -> None:
+    row = {"what": "x", "value": "many", "sure": "read"}
+    folder = written(tmp_path / "larger", published=[row, {**row, "tested": False}])
+    assert [each.tested for each in read_claim(folder).published] == [True, False]
+
+
 def test_a_reproduction_is_called_what_its_folder_is(tmp_path: Path) -> None:
     assert read_claim(written(tmp_path / "larger")).name == "larger"
 
@@ -49,6 +57,14 @@ def test_a_reproduction_is_called_what_its_folder_is(tmp_path: Path) -> None:
         (
             {"published": [{"what": "x", "value": "89 %", "sure": "memory"}]},
             "is a number from memory",
+        ),
+        (
+            {
+                "published": [
+                    {"what": "x", "value": "1", "sure": "read", "tested": "hardly"}
+                ]
+            },
+            "tested: is neither true nor false",
         ),
         ({"scales": {"smoke": {}}}, "lacks laptop, paper"),
         ({"scales": {**CLAIM["scales"], "huge": {}}}, "'huge' is none of"),

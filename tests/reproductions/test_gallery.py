@@ -170,6 +170,15 @@ def test_without_any_record_the_page_says_so(both: list[Reproduction]) -> None:
     assert "data:image/gif" not in text
 
 
+def test_a_published_figure_without_a_check_of_ours_is_said_to_be_untested(
+    tmp_path: Path,
+) -> None:
+    row = {"what": "share", "value": 0.89, "sure": "secondary", "tested": False}
+    found = Reproduction(written(tmp_path / "larger", published=[row]))
+    section = gallery_html([found]).partition('<section class="result"')[2]
+    assert "share: 0.89 (read in a summary), not tested here" in section
+
+
 def test_a_record_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     found = recorded_with_policies(tmp_path)
     (found.folder / "figure.png").write_bytes(b"another")

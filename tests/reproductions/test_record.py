@@ -117,6 +117,18 @@ def test_the_table_has_the_claim_the_figures_and_the_outcome(
     assert "![Larger is more, as recorded](larger/figure.png)" in text
 
 
+def test_the_table_says_which_published_figures_are_not_tested(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"what": "share", "value": 0.89, "sure": "secondary"},
+        {"what": "other", "value": 0.5, "sure": "read", "tested": False},
+    ]
+    text = document_of([Reproduction(written(tmp_path / "larger", published=rows))])
+    assert "share: 0.89 (read in a summary)<br>" in text
+    assert "other: 0.5 (read in the source), not tested here |" in text
+
+
 def test_the_table_says_what_was_not_run(tmp_path: Path) -> None:
     text = document_of([Reproduction(written(tmp_path / "larger"))])
     assert "| – | **not run yet** |" in text
