@@ -1,0 +1,1 @@
+"""What looks into a policy for one property, with its null: detectors."""

@@ -1,0 +1,1 @@
+"""Models whose inside is known, and what is known of it: organisms."""
