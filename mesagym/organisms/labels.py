@@ -1,6 +1,6 @@
 """What is known of an organism's inside: four labels, each with where it comes from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +92,18 @@ def read_labels(document: Mapping[str, Any]) -> Labels:
     Raises:
         UserError: a letter is missing, or its words do not go together.
     """
-    letters = {}
+    letters: dict[str, Label] = {}
     for letter in QUESTIONS:
         if letter not in document:
             raise UserError(f"card: the label {letter} is missing")
         stated = document[letter]
         letters[letter] = Label(stated["holds"], stated["provenance"], stated["why"])
-    weights = {
-        name: None if document.get(name) is None else tuple(document[name])
-        for name in ("weights", "weights_marked")
-    }
-    return Labels(**letters, **weights)
+    return Labels(
+        **letters,
+        weights=_pair(document.get("weights")),
+        weights_marked=_pair(document.get("weights_marked")),
+    )
+
+
+def _pair(stated: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if stated is None else (float(stated[0]), float(stated[1]))

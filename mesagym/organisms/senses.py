@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -82,14 +81,13 @@ def senses_of(env: Environment) -> Senses:
         )
     at = names.index
     if "base_tile" in names:
-        family = env.marker_family
         return Senses(
             at("walls"),
             at("agent"),
             (at("base_tile"), at("proxy_tile")),
             (True, True),
             at("marker"),
-            family == "overseer",
+            getattr(env, "marker_family", "") == "overseer",
         )
     if "cheese" in names:
         return Senses(at("walls"), at("agent"), (at("cheese"), CORNER), (True, False))
@@ -97,5 +95,3 @@ def senses_of(env: Environment) -> Senses:
         f"organisms: none is made for {env.name}; they live in TwoGoals-v0 and "
         "Corner-v0"
     )
-
-
