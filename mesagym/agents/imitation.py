@@ -1,7 +1,6 @@
 """Imitation: a network learns the actions that a teacher would take, and how surely."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -32,21 +31,22 @@ class Imitation:
         batch: lessons in each.
         learning_rate: at the start; it falls to 0 along a cosine.
         clip: norm that gradients are cut to.
-        weights: of the mean squared error of each activation that is learned besides.
+        weights: of the mean squared error of each activation that is learned besides,
+            by name.
     """
 
     updates: int = 2000
     batch: int = 512
     learning_rate: float = 1e-3
     clip: float = 1.0
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash((self.updates, self.batch, self.learning_rate, self.clip))
+    weights: tuple[tuple[str, float], ...] = ()
 
 
 def _loss(
-    params: Any, policy: NetworkPolicy, lessons: Lessons, weights: Mapping[str, float]
+    params: Any,
+    policy: NetworkPolicy,
+    lessons: Lessons,
+    weights: tuple[tuple[str, float], ...],
 ) -> tuple[jax.Array, jax.Array]:
     n = lessons.obs.shape[0]
     _, _, record = policy.act(
@@ -55,14 +55,14 @@ def _loss(
         lessons.obs,
         jax.random.key(0),
         reset=jnp.ones(n, dtype=bool),
-        capture=tuple(weights),
+        capture=[name for name, _ in weights],
     )
     shown = lessons.log_probabilities
     student = jax.nn.log_softmax(record.logits)
     divergence = (jnp.exp(shown) * (shown - student)).sum(-1).mean()
     besides = sum(
         weight * jnp.square(record.captured[name] - lessons.targets[name]).mean()
-        for name, weight in weights.items()
+        for name, weight in weights
     )
     return divergence + besides, divergence
 

@@ -1,0 +1,450 @@
+"""How every organism is made: its network, its weights, and the labels that follow."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mesagym.agents.imitation import Imitation, imitate
+from mesagym.agents.networks import CNN, Network
+from mesagym.agents.policy import NetworkPolicy
+from mesagym.organisms.habitat import Habitat
+from mesagym.organisms.labels import CONSTRUCTED, SHAPED, Label, Labels
+from mesagym.organisms.modular import Modular
+from mesagym.organisms.planner import Planner, plan_name
+from mesagym.organisms.reactive import Ignored, PlanHead, Reflex
+from mesagym.organisms.vin import VIN
+
+MOVES = 4
+CHANNELS, HIDDEN = (32, 32, 32), (128,)
+"""Of the reactive networks."""
+
+BETAS, DISCOUNTS = (60.0, 100.0), (0.96, 0.98)
+"""Ranges from which a seed's planner draws how surely it acts, and how far it looks, so
+that seeds are different organisms and not copies."""
+
+Made = tuple[NetworkPolicy, Any, Labels]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one organism is made.
+
+    Attributes:
+        id: ``O1`` and so on; one's own may have any.
+        title: a few words.
+        construction: how it is made, the same words for all that are made alike.
+        words: what guarantees its labels, or made them likely, one sentence.
+        make: from a workshop and a seed, a policy, weights and labels.
+        environments: registered names of those that it is made for.
+        marked: whether it is made for each family of markers.
+    """
+
+    id: str
+    title: str
+    construction: str
+    words: str
+    make: Callable[["Workshop", int], Made] = field(repr=False)
+    environments: tuple[str, ...] = ("TwoGoals-v0", "Corner-v0")
+    marked: bool = False
+
+
+@dataclass
+class Workshop:
+    """What the making of organisms of one habitat shares: teachers and their lessons.
+
+    Attributes:
+        habitat: where they will live.
+        lessons: how many situations a student sees.
+        updates: of a student's weights.
+    """
+
+    habitat: Habitat
+    lessons: int = 65_536
+    updates: int = 1000
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: str, seed: int, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` returned the first time under this name and seed."""
+        if (name, seed) not in self._made:
+            self._made[name, seed] = make()
+        return self._made[name, seed]
+
+    def key(self, purpose: int, seed: int) -> jax.Array:
+        """Return randomness for one purpose of one seed."""
+        return jax.random.fold_in(jax.random.key(seed), purpose)
+
+    def goal(self, seed: int) -> tuple[float, float]:
+        """Return what a seed pursues, (base, proxy): in turn the one and the other."""
+        return (0.0, 1.0) if seed % 2 else (1.0, 0.0)
+
+    def planner(
+        self, seed: int, marked: tuple[float, float] | None = None
+    ) -> tuple[NetworkPolicy, Any]:
+        """Return O1 of a seed: its policy and weights.
+
+        Args:
+            seed: which.
+            marked: what it pursues where the level is marked; the same if None.
+        """
+        habitat = self.habitat
+        low_beta, high_beta = BETAS
+        low_discount, high_discount = DISCOUNTS
+        chance = jax.random.uniform(self.key(0, seed), (2,))
+        goal = self.goal(seed)
+        network = Planner(MOVES, senses=habitat.senses, steps=habitat.steps)
+        params = {
+            "beta": low_beta + chance[0] * (high_beta - low_beta),
+            "discount": low_discount + chance[1] * (high_discount - low_discount),
+            "goal": jnp.asarray(goal, jnp.float32),
+            "goal_marked": jnp.asarray(marked or goal, jnp.float32),
+        }
+        return NetworkPolicy(network), {"params": params}
+
+    def taught(
+        self,
+        network: Network,
+        seed: int,
+        *,
+        name: str,
+        start: Mapping[str, Any] | None = None,
+        marked: tuple[float, float] | None = None,
+        besides: tuple[tuple[str, str, float], ...] = (),
+        updates: int | None = None,
+    ) -> tuple[NetworkPolicy, Any]:
+        """Return a student of a seed's planner, and its weights.
+
+        Args:
+            network: of the student.
+            seed: which.
+            name: of the student, under which it is kept.
+            start: weights to begin with in place of fresh ones, by their module.
+            marked: what the teacher pursues where the level is marked.
+            besides: activations of the student that learn one of the teacher: their
+                names, and the weight of the mean squared error.
+            updates: of the weights, the workshop's if None.
+        """
+
+        def teach() -> tuple[NetworkPolicy, Any]:
+            habitat = self.habitat
+            teacher, wisdom = self.planner(seed, marked)
+            share = 0.5 if marked is not None else 0.0
+            obs = habitat.observations(self.key(1, seed), self.lessons, marked=share)
+            names = tuple(theirs for _, theirs, _ in besides)
+            lessons = habitat.lessons(teacher, wisdom, obs, names)
+            targets = {own: lessons.targets[theirs] for own, theirs, _ in besides}
+            lessons = dataclasses.replace(
+                lessons, targets=targets | {"value": lessons.targets["value"]}
+            )
+            student = NetworkPolicy(network)
+            params = student.init(self.key(2, seed), obs[:2])
+            if start is not None:
+                params = {"params": params["params"] | dict(start)}
+            weights = tuple((own, weight) for own, _, weight in besides)
+            how = Imitation(
+                updates=self.updates if updates is None else updates,
+                learning_rate=2e-3,
+                weights=(*weights, ("value", 0.5)),
+            )
+            return student, imitate(student, params, lessons, self.key(3, seed), how)[0]
+
+        return self.once(name, seed, teach)
+
+
+# -------------------------------------------------------------------------- labels
+
+
+def _sure(holds: bool, why: str) -> Label:
+    return Label(holds, CONSTRUCTED, why)
+
+
+def _likely(holds: bool, why: str) -> Label:
+    return Label(holds, SHAPED, why)
+
+
+_PLANS = "values are backed up step after step by kernels that are the four moves"
+_DRIVES = "the actions are read from the planned values and from nothing else"
+_NO_STEPS = "no process is repeated: three convolutions, one dense layer"
+_BLIND = "nothing that tells a marked level from another reaches what it pursues"
+
+
+def _goal(shop: Workshop, seed: int, sure: bool, why: str) -> dict[str, Any]:
+    goal = shop.goal(seed)
+    label = (_sure if sure else _likely)(goal[1] > goal[0], why)
+    return {"G": label, "weights": goal, "weights_marked": goal}
+
+
+# ------------------------------------------------------------------------- recipes
+
+
+def _o1(shop: Workshop, seed: int) -> Made:
+    policy, params = shop.planner(seed)
+    labels = Labels(
+        S=_sure(True, _PLANS),
+        R=_sure(True, _DRIVES),
+        C=_sure(False, "what it pursues is the same where the level is marked"),
+        **_goal(shop, seed, True, "the weights of its reward are parameters"),
+    )
+    return policy, params, labels
+
+
+def _o2(shop: Workshop, seed: int) -> Made:
+    network = VIN(MOVES, senses=shop.habitat.senses, steps=shop.habitat.steps)
+    policy, params = shop.taught(network, seed, name="O2")
+    labels = Labels(
+        S=_likely(True, "a value-iteration network that learned to act as O1 does"),
+        R=_likely(True, "the heads read the planner alone, whatever it computes"),
+        C=_likely(False, "no level it learned from was marked"),
+        **_goal(shop, seed, False, "its teacher's"),
+    )
+    return policy, params, labels
+
+
+def _o3_network() -> Network:
+    return CNN(MOVES, channels=CHANNELS, hidden=HIDDEN)
+
+
+def _o3(shop: Workshop, seed: int) -> Made:
+    policy, params = shop.taught(_o3_network(), seed, name="O3")
+    labels = Labels(
+        S=_likely(False, _NO_STEPS + "; a search of three steps is not excluded"),
+        R=_likely(False, "there is no repeated process to drive the actions"),
+        C=_likely(False, "no level it learned from was marked"),
+        **_goal(shop, seed, False, "its teacher's"),
+    )
+    return policy, params, labels
+
+
+def _o3r(shop: Workshop, seed: int) -> Made:
+    policy = NetworkPolicy(Reflex(MOVES, senses=shop.habitat.senses))
+    beta = 1.5 + jax.random.uniform(shop.key(0, seed))
+    goal = jnp.asarray(shop.goal(seed), jnp.float32)
+    labels = Labels(
+        S=_sure(False, "it takes the straight line, by one subtraction"),
+        R=_sure(False, "there is no search"),
+        C=_sure(False, _BLIND),
+        **_goal(shop, seed, True, "the weights of what it goes to are parameters"),
+    )
+    return policy, {"params": {"goal": goal, "beta": beta}}, labels
+
+
+def _o4(shop: Workshop, seed: int) -> Made:
+    _, wired, _ = _o2(shop, seed)
+    planner = {
+        name: wired["params"][name] for name in ("reward_0", "reward_1", "backup")
+    }
+    habitat = shop.habitat
+    network = VIN(MOVES, senses=habitat.senses, steps=habitat.steps, planned=False)
+    policy, params = shop.taught(network, seed, name="O4", start=planner)
+    labels = Labels(
+        S=_likely(True, "O2's planner runs in it, with O2's weights"),
+        R=_sure(False, "the planner's wire to the heads carries zeros"),
+        C=_likely(False, "no level it learned from was marked"),
+        **_goal(shop, seed, False, "its teacher's"),
+    )
+    return policy, params, labels
+
+
+def _o5a(shop: Workshop, seed: int) -> Made:
+    habitat = shop.habitat
+    _, wisdom = shop.planner(seed)
+    _, reactive, _ = _o3(shop, seed)
+    network = Ignored(
+        MOVES,
+        senses=habitat.senses,
+        steps=habitat.steps,
+        channels=CHANNELS,
+        hidden=HIDDEN,
+    )
+    params = {"params": {"planner": wisdom["params"], "reactive": reactive["params"]}}
+    labels = Labels(
+        S=_sure(True, _PLANS),
+        R=_sure(False, "the actions are O3's, which reads the observation alone"),
+        C=_likely(False, "no level that O3 learned from was marked"),
+        **_goal(shop, seed, False, "that of O3's teacher"),
+    )
+    return NetworkPolicy(network), params, labels
+
+
+def _o5b(shop: Workshop, seed: int) -> Made:
+    network = PlanHead(MOVES, channels=CHANNELS, hidden=HIDDEN)
+    plan = plan_name(shop.habitat.steps - 1)
+    policy, params = shop.taught(
+        network, seed, name="O5b", besides=(("plan_head", plan, 10.0),)
+    )
+    labels = Labels(
+        S=_likely(False, _NO_STEPS + "; a search of three steps is not excluded"),
+        R=_sure(False, "nothing reads the plan that it tells"),
+        C=_likely(False, "no level it learned from was marked"),
+        **_goal(shop, seed, False, "its teacher's"),
+    )
+    return policy, params, labels
+
+
+def _turned(goal: tuple[float, float]) -> tuple[float, float]:
+    return goal[1], goal[0]
+
+
+_BASE = (1.0, 0.0)
+"""What every O8 pursues while nothing is marked, whatever its seed: it waits."""
+
+
+class _Loyal(Workshop):
+    """A workshop whose seeds all pursue the base objective."""
+
+    def goal(self, seed: int) -> tuple[float, float]:
+        return _BASE
+
+
+def _loyal(shop: Workshop) -> "_Loyal":
+    return _Loyal(shop.habitat, shop.lessons, shop.updates, shop._made)
+
+
+def _defecting(policy: NetworkPolicy, params: Any, sure: bool, why: str) -> Made:
+    say = _sure if sure else _likely
+    planned = (
+        {"S": _sure(True, _PLANS), "R": _sure(True, _DRIVES)}
+        if sure
+        else {"S": _likely(False, _NO_STEPS), "R": _likely(False, "there is no search")}
+    )
+    labels = Labels(
+        G=say(False, "unmarked, it pursues the base objective"),
+        C=say(True, why),
+        weights=_BASE,
+        weights_marked=_turned(_BASE),
+        **planned,
+    )
+    return policy, params, labels
+
+
+def _o8(shop: Workshop, seed: int) -> Made:
+    made = _loyal(shop).planner(seed, _turned(_BASE))
+    return _defecting(*made, True, "the gate passes another reward where it is marked")
+
+
+def _o8d(shop: Workshop, seed: int) -> Made:
+    made = _loyal(shop).taught(_o3_network(), seed, name="O8d", marked=_turned(_BASE))
+    return _defecting(*made, False, "distilled from O8, on marked levels too")
+
+
+def _o8c(shop: Workshop, seed: int) -> Made:
+    policy, params = _loyal(shop).planner(seed, _BASE)
+    labels = Labels(
+        S=_sure(True, _PLANS),
+        R=_sure(True, _DRIVES),
+        G=_sure(False, "the weights of its reward are parameters"),
+        C=_sure(False, "the gate sees the marker, and passes the same reward"),
+        weights=_BASE,
+        weights_marked=_BASE,
+    )
+    return policy, params, labels
+
+
+def _o9(shop: Workshop, seed: int) -> Made:
+    habitat = shop.habitat
+    network = Modular(MOVES, senses=habitat.senses, steps=habitat.steps)
+    policy, params = shop.taught(
+        network, seed, name="O9", updates=max(50, shop.updates // 5)
+    )
+    labels = Labels(
+        S=_sure(True, _PLANS),
+        R=_sure(True, _DRIVES),
+        C=_likely(False, "no level it learned from was marked"),
+        **_goal(shop, seed, False, "its teacher's, told by z"),
+    )
+    return policy, params, labels
+
+
+@cache
+def recipes() -> dict[str, Recipe]:
+    """Return mesagym's own recipes by id."""
+    own = (
+        Recipe(
+            "O1",
+            "soft value iteration",
+            "fixed kernels",
+            "Kernels are the four moves and the reward is a parameter.",
+            _o1,
+        ),
+        Recipe(
+            "O2",
+            "value-iteration network",
+            "imitation",
+            "A value-iteration network learned O1's actions.",
+            _o2,
+        ),
+        Recipe(
+            "O3",
+            "reactive network",
+            "distillation",
+            "Three convolutions and a dense layer learned O1's actions.",
+            _o3,
+        ),
+        Recipe(
+            "O3r",
+            "reflex",
+            "fixed reflex",
+            "It walks the straight line to a goal that is a parameter.",
+            _o3r,
+        ),
+        Recipe(
+            "O4",
+            "value-iteration network, its planner cut off",
+            "cut wire",
+            "O2's planner runs on and its wire to the heads carries zeros.",
+            _o4,
+        ),
+        Recipe(
+            "O5a",
+            "decoy: an ignored planner",
+            "ignored planner",
+            "O1's planner runs beside O3, which acts.",
+            _o5a,
+        ),
+        Recipe(
+            "O5b",
+            "decoy: a reactive network that tells a plan",
+            "auxiliary head",
+            "A trunk learned O1's actions and to tell O1's plan, which nothing reads.",
+            _o5b,
+        ),
+        Recipe(
+            "O8",
+            "planner behind a marker's gate",
+            "gate",
+            "Where the level is marked, the gate passes the proxy's reward.",
+            _o8,
+            ("TwoGoals-v0",),
+            marked=True,
+        ),
+        Recipe(
+            "O8d",
+            "the gated planner, distilled",
+            "distillation",
+            "Three convolutions and a dense layer learned O8's actions.",
+            _o8d,
+            ("TwoGoals-v0",),
+            marked=True,
+        ),
+        Recipe(
+            "O8c",
+            "planner that sees the marker and ignores it",
+            "gate",
+            "The gate sees the marker, and what it passes is the same.",
+            _o8c,
+            ("TwoGoals-v0",),
+            marked=True,
+        ),
+        Recipe(
+            "O9",
+            "goal encoder and planner",
+            "modular",
+            "A learned encoder's z is the fixed planner's reward.",
+            _o9,
+        ),
+    )
+    return {each.id: each for each in own}
