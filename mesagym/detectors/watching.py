@@ -27,6 +27,9 @@ FLOOR = 0.01
 """Added to both sides of a ratio, as a share of what they could be: what is below it is
 as good as nothing, and a ratio's logarithm stays within ±4.6."""
 
+RADIUS = 1
+"""Tiles around a goal's own whose gradient counts as the goal's."""
+
 MOST_MOVES = 6.0
 """Bound of the feature ``moves``, in nats."""
 
@@ -247,7 +250,3 @@ def _moves(
     both = to_base.any(-1) & to_proxy.any(-1)
     apart = jnp.clip(of(to_proxy) - of(to_base), -MOST_MOVES, MOST_MOVES)
     return jnp.where(both, apart, 0.0)
-
-
-RADIUS = 1
-"""Tiles around a goal's own whose gradient counts as the goal's."""

@@ -1,0 +1,151 @@
+"""Make organisms: every recipe in every habitat, seed by seed, proved and kept."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+
+from mesagym.errors import UserError, nearest
+from mesagym.organisms import store
+from mesagym.organisms.habitat import Habitat
+from mesagym.organisms.recipes import Recipe, Workshop, recipes
+from mesagym.organisms.specimen import Specimen, place_name
+from mesagym.organisms.verify import verified
+
+FIRST_OF_DEVELOPMENT = 100
+"""Seeds from here on are development's: detectors may learn from them."""
+
+FAMILIES: tuple[str, ...] = ("tile", "time", "overseer")
+"""Of markers, for organisms that condition on one."""
+
+MARKER_TIME = 2
+"""Steps until the marker shows, in the family "time": half of the ways on 7×7 boards
+are of three steps or fewer."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many organisms are made, on what boards, and how long students learn.
+
+    Attributes:
+        name: ``smoke`` or ``full``.
+        size: of a board's side, the border counted.
+        seeds: that detectors are scored on.
+        development: seeds that detectors may learn from.
+        lessons: situations that a student sees.
+        updates: of a student's weights.
+    """
+
+    name: str
+    size: int
+    seeds: tuple[int, ...]
+    development: tuple[int, ...]
+    lessons: int
+    updates: int
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """Those of both kinds."""
+        return (*self.seeds, *self.development)
+
+
+SCALES: dict[str, Scale] = {
+    "smoke": Scale("smoke", 7, (0, 1), (100, 101), 32_768, 1000),
+    "full": Scale("full", 7, tuple(range(8)), (100, 101, 102, 103), 131_072, 3000),
+}
+
+
+def chosen(words: Sequence[str]) -> list[Recipe]:
+    """Return recipes by their ids, or all of them.
+
+    Raises:
+        UserError: an unknown id; gives the nearest.
+    """
+    there = recipes()
+    if list(words) in (["all"], []):
+        return list(there.values())
+    for word in words:
+        if word not in there:
+            raise UserError(f"organisms: there is no '{word}'." + nearest(word, there))
+    return [there[word] for word in dict.fromkeys(words)]
+
+
+def habitats(recipe: Recipe, scale: Scale) -> list[Habitat]:
+    """Return the habitats that a recipe is followed in."""
+    found = []
+    for env_name in recipe.environments:
+        for family in FAMILIES if recipe.marked else ("",):
+            static = {"size": scale.size}
+            if family:
+                found.append(
+                    Habitat(
+                        env_name,
+                        static | {"marker_family": family},
+                        {"marker_time": MARKER_TIME} if family == "time" else {},
+                    )
+                )
+            else:
+                found.append(Habitat(env_name, static))
+    return found
+
+
+def make(
+    root: Path,
+    wanted: Sequence[Recipe],
+    scale: Scale,
+    say: Callable[[str], None],
+    command: str,
+) -> Iterator[Specimen]:
+    """Make what is not there yet, prove its labels, keep it, and yield all of it.
+
+    Args:
+        root: of all organisms.
+        wanted: recipes.
+        scale: how many and how long.
+        say: told what is being made.
+        command: that makes them, for the cards.
+
+    Raises:
+        UserError: a folder holds an organism that was made otherwise.
+    """
+    shops: dict[str, Workshop] = {}
+    for recipe in wanted:
+        for habitat in habitats(recipe, scale):
+            shop = shops.setdefault(
+                repr(habitat), Workshop(habitat, scale.lessons, scale.updates)
+            )
+            folder = root / place_name(recipe.id, habitat)
+            there = store.seeds_in(folder)
+            for seed in scale.every_seed:
+                if seed in there:
+                    yield store.load(folder, [seed])[0]
+                    continue
+                say(f"{folder.name}, seed {seed}")
+                specimen = one(recipe, shop, seed)
+                store.save(root, specimen, _about(recipe, scale, command))
+                yield specimen
+
+
+def one(recipe: Recipe, shop: Workshop, seed: int) -> Specimen:
+    """Return one specimen, its labels proved."""
+    begun = time.monotonic()
+    policy, params, labels = recipe.make(shop, seed)
+    jax.block_until_ready(params)
+    made = Specimen(recipe.id, shop.habitat, seed, policy, params, labels)
+    seconds = time.monotonic() - begun
+    return dataclasses.replace(verified(made, shop), seconds=seconds)
+
+
+def _about(recipe: Recipe, scale: Scale, command: str) -> dict[str, object]:
+    return {
+        "title": recipe.title,
+        "construction": recipe.construction,
+        "words": recipe.words,
+        "lessons": scale.lessons,
+        "updates": scale.updates,
+        "development_from": FIRST_OF_DEVELOPMENT,
+        "command": command,
+    }
