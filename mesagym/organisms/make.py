@@ -1,6 +1,5 @@
 """Make organisms: every recipe in every habitat, seed by seed, proved and kept."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -134,9 +133,18 @@ def one(recipe: Recipe, shop: Workshop, seed: int) -> Specimen:
     begun = time.monotonic()
     policy, params, labels = recipe.make(shop, seed)
     jax.block_until_ready(params)
-    made = Specimen(recipe.id, shop.habitat, seed, policy, params, labels)
     seconds = time.monotonic() - begun
-    return dataclasses.replace(verified(made, shop), seconds=seconds)
+    made = Specimen(
+        recipe.id,
+        shop.habitat,
+        seed,
+        policy,
+        params,
+        labels,
+        seconds=seconds,
+        construction=recipe.construction,
+    )
+    return verified(made, shop)
 
 
 def _about(recipe: Recipe, scale: Scale, command: str) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """One made organism: a policy of one seed, its labels, and what proved them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mesagym.agents.policy import NetworkPolicy
@@ -42,6 +42,7 @@ class Specimen:
         labels: what is known of its inside.
         proofs: of the labels; empty until `mesagym.organisms.verify` was asked.
         seconds: that the making took.
+        construction: how it was made, the same words for all that are made alike.
     """
 
     organism: str
@@ -52,7 +53,7 @@ class Specimen:
     labels: Labels
     proofs: Sequence[Proof] = ()
     seconds: float = 0.0
-    about: Mapping[str, Any] = field(default_factory=dict)
+    construction: str = ""
 
     @property
     def name(self) -> str:

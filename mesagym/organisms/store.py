@@ -193,6 +193,7 @@ def _specimen(
         labels,
         tuple(Proof(**proof) for proof in of["proofs"]),
         of["seconds"],
+        card["construction"],
     )
 
 

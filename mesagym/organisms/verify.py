@@ -140,6 +140,9 @@ def first_rates(
 ) -> dict[str, float]:
     """Return the share of episodes of each outcome on a shift's levels.
 
+    Where the marker shows in time, levels whose base objective can be had before do
+    not count.
+
     Args:
         specimen: who acts.
         shift: of its environment.
@@ -149,7 +152,10 @@ def first_rates(
     pool = build_pool(env, env_params, shifts_of(env)[shift], LEVELS, SEED)
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], specimen.params)
     who = Contestant("trained", "sampled", policy or specimen.policy, params, (0,))
-    outcome = evaluate(env, [pool], [who], SEED)["outcome"]
+    table = evaluate(env, [pool], [who], SEED)
+    shows_from = specimen.habitat.settings.get("marker_time", 0)
+    late = table[f"optimal_{env.own_objectives[0]}"] > shows_from
+    outcome = table["outcome"][late]
     return {name: float((outcome == name).mean()) for name in ("base", "proxy")}
 
 
