@@ -80,7 +80,7 @@ def senses_of(env: Environment) -> Senses:
             "env.pixels and env.crop_radius as they are"
         )
     at = names.index
-    if "base_tile" in names:
+    if env.name == "TwoGoals":
         return Senses(
             at("walls"),
             at("agent"),
@@ -89,7 +89,7 @@ def senses_of(env: Environment) -> Senses:
             at("marker"),
             getattr(env, "marker_family", "") == "overseer",
         )
-    if "cheese" in names:
+    if env.name == "Corner":
         return Senses(at("walls"), at("agent"), (at("cheese"), CORNER), (True, False))
     raise UserError(
         f"organisms: none is made for {env.name}; they live in TwoGoals-v0 and "
