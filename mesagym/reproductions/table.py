@@ -18,7 +18,7 @@ NOT_RUN = "not run yet"
 NOT_TESTED = "not tested here"
 
 MOST = 3
-"""Checks of one result that a table of all results shows."""
+"""Checks of one result that a table of all results shows, if there are many."""
 
 _HEAD = """\
 # Published results, made again
@@ -92,15 +92,19 @@ def published_in_words(one: Published) -> str:
 def in_short(result: Mapping[str, Any] | None) -> list[str]:
     """Return the checks that decide, in words: those that did not hold before others.
 
-    At most `MOST`, then how many of all held.
+    Of more than one beyond `MOST` no more than that, then how many of all held.
     """
     lines = ours(result)
-    if result is None or len(lines) <= MOST:
+    if result is None or len(lines) <= MOST + 1:
         return lines
     checks = result["judgement"]["checks"]
     held = [each["status"] == HELD for each in checks]
     first = sorted(range(len(lines)), key=lambda k: held[k])[:MOST]
-    return [lines[k] for k in first] + [f"in all {sum(held)} of {len(held)} held"]
+    return [lines[k] for k in first] + [
+        f"all {len(held)} checks held"
+        if all(held)
+        else f"{sum(held)} of {len(held)} checks held"
+    ]
 
 
 def check_in_words(check: Mapping[str, Any]) -> str:

@@ -57,8 +57,12 @@ def test_in_short_what_did_not_hold_comes_first() -> None:
         "check 4",
         "check 0",
         "check 1",
-        "in all 4 of 5 held",
+        "4 of 5 checks held",
     ]
+
+
+def test_in_short_it_is_said_where_all_held() -> None:
+    assert in_short(result(*["held"] * 7))[-1] == "all 7 checks held"
 
 
 def test_few_checks_are_all_there_in_their_order() -> None:
