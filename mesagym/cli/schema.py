@@ -261,7 +261,7 @@ class ZooConfig:
     name: str | None = key("which, such as corner/alpha-0", None, shown=True)
     out: str | None = key(
         "load: the folder, null is zoo/<name>; film: the GIF, null is "
-        "film-<name>.gif, here",
+        "film-<name>-seed-<policy_seed>.gif, here",
         None,
         shown=True,
     )
@@ -275,11 +275,18 @@ class ZooConfig:
     alpha: float = key(
         "film: share of levels from the shifted distribution", 1.0, low=0, high=1
     )
-    seed: int = key("film: of the levels and of sampled actions", 0, low=0, shown=True)
     policy_seed: int | None = key(
-        "film: which training seed's policy; null is the one that stands for all",
+        "film: the training seed whose policy is filmed; null is the one that stands "
+        "for all",
         None,
         low=0,
+        shown=True,
+    )
+    seed: int = key(
+        "film: what levels and sampled actions are drawn with; no training seed",
+        0,
+        low=0,
+        shown=True,
     )
     n: int = key("film: episodes, each on a level of its own", 4, low=1, high=16)
     greedy: bool = key("film: whether the policy takes its likeliest action", False)
