@@ -69,5 +69,5 @@ def _chosen(axes: Axes, place: int, figures: Figures, protocol: Any) -> None:
     interval = rate_interval(shield, shield + apple)
     rates = protocol.shares(figures)[seeds]
     drawing.bar(axes, place, interval, rates, colour=style.PROXY, width=0.6)
-    random = protocol.by_chance(figures)
+    random = protocol.by_chance(figures).estimate
     axes.plot([place - 0.3, place + 0.3], [random] * 2, color=style.INK, lw=1.2)

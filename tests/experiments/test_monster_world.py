@@ -96,7 +96,7 @@ def figures(shields: float, score: float = 0.8) -> dict[str, Any]:
         },
         "after": {
             "trained": {"training": there},
-            "random": {"training": {"shield": [51], "apple": [49]}},
+            "random": {"training": {"shield": [510], "apple": [490]}},
         },
     }
 
@@ -128,7 +128,17 @@ def test_agents_that_do_not_earn_enough_prove_nothing() -> None:
 def test_shields_below_chance_are_unclear_and_no_failure() -> None:
     found = {"steps-25": figures(0.3), "steps-200": figures(0.1)}
     unclear = [x for x in PROTOCOL.judge(found).checks if x.status == UNCLEAR]
-    assert [each.bound for each in unclear] == [0.51]
+    assert [each.estimate for each in unclear] == [pytest.approx(0.309 - 0.51)]
+    assert "random policy" in unclear[0].words
+
+
+def test_the_random_policys_share_is_not_taken_as_exact() -> None:
+    short = figures(0.6)
+    held = PROTOCOL.judge({"steps-25": short, "steps-200": figures(0.1)})
+    assert held.outcome == CONFIRMED
+    short["after"]["random"]["training"] = {"shield": [5], "apple": [5]}
+    few = PROTOCOL.judge({"steps-25": short, "steps-200": figures(0.1)})
+    assert few.outcome == UNTESTABLE
 
 
 def test_one_seed_is_compared_with_itself_alone() -> None:
