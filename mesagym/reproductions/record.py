@@ -169,8 +169,7 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
     if there != dict(planned):
         raise UserError(f"{where} was made with other settings (claim.yaml). {again}")
     words = claim_sha256(reproduction.claim, document["scale"])
-    # Records from before this hash are without it.
-    if document.get("claim_sha256", words) != words:
+    if document.get("claim_sha256") != words:
         raise UserError(
             f"{where} was made for a claim in other words (claim.yaml: claim, test, "
             f"sources, published). {again}"
