@@ -43,7 +43,7 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
 
 
 def _returns(axes: Axes, several: list[Figures]) -> None:
-    sizes = [each["region"] for each in several]
+    sizes = [float(each["region"]) for each in several]
     for role, colour in ROLES.items():
         rows = np.array(
             list(zip_longest(*(_seeds(e, role) for e in several), fillvalue=np.nan))
