@@ -34,7 +34,7 @@ SPREAD = 0.3
 
 
 def draw(figures: Mapping[str, Figures]) -> Figure:
-    """Return p(agent) of each policy, and the means under 27 priors, by behaviour."""
+    """Return p(agent) of each seed, and the means under 27 priors, by behaviour."""
     protocol = Reproduction(Path(__file__).parent).protocol
     names = protocol.environments(figures)
     with style.applied():
@@ -57,7 +57,7 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
         ]
         drawn.legend(
             handles=key,
-            labels=["one policy", "their mean", "the mean under each of 27 priors"],
+            labels=["one seed", "their mean", "the mean under each of 27 priors"],
             loc="outside lower center",
             ncols=3,
         )

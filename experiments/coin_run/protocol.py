@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from mesagym.evals.episodes import run_episodes
@@ -29,6 +30,7 @@ from mesagym.reproductions.measuring import (
     trained_seeds,
     why_blank,
 )
+from mesagym.tracking.files import sha256
 from mesagym.training.saved import load
 
 SELECTION, RIGHT_FIFTH = "selection", "right-fifth"
@@ -59,8 +61,9 @@ def measure(run: Run) -> Figures:
     """Return the tested outcomes, and what came first with the coin anywhere.
 
     ``anywhere`` has for ``coin``, ``end`` and ``neither`` one text a seed, a digit a
-    level: how many of its episodes came to that first. The levels are the same in every
-    condition. ``distinguishing`` are episodes of training, one number a seed.
+    level: how many of its episodes came to that first. ``levels_sha256`` is that of the
+    levels: the same in every condition, which `judge` asks for. ``distinguishing`` are
+    episodes of training, one number a seed.
     """
     trained = load(run.directory, run.seeds)
     pool = build_pool(trained.env, trained.env_params, ANYWHERE, LEVELS)
@@ -68,6 +71,7 @@ def measure(run: Run) -> Figures:
     return {
         **outcomes_of(run),
         "anywhere": {outcome: _digits(counts) for outcome, counts in found.items()},
+        "levels_sha256": levels_sha256(pool),
         "distinguishing": _distinguishing(run),
     }
 
@@ -88,6 +92,15 @@ def came_first(
     neither, base, proxy, both = counts
     # A coin at the end wall's foot is picked up as one arrives there.
     return {"coin": base + both, "end": proxy, "neither": neither}
+
+
+def levels_sha256(pool: EvaluationPool) -> str:
+    """Return the hash of a pool's levels: every array, its type, shape and bytes."""
+    parts = []
+    for leaf in jax.tree.leaves(pool.levels):
+        values = np.asarray(leaf)
+        parts += [f"{values.dtype.str}{values.shape}".encode(), values.tobytes()]
+    return sha256(b"".join(parts))
 
 
 def _digits(counts: np.ndarray) -> list[str]:
@@ -150,6 +163,11 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
     for name in needed:
         if name not in figures:
             blank[name] = "was not run"
+    if SELECTION in figures:
+        chosen = figures[SELECTION]["levels_sha256"]
+        for name, each in figures.items():
+            if each["levels_sha256"] != chosen:
+                blank[name] = "was tested on other levels than accidents were seen on"
     checks: list[Check] = []
     if SELECTION in blank:
         return conclude(checks, blank, needed=needed)

@@ -12,6 +12,9 @@ from mesagym.report import style
 from mesagym.reproductions import drawing
 from mesagym.reproductions.measuring import Figures, trained_seeds, why_blank
 
+_LEFT = 0.2
+"""Where the axis begins, in tiles: room for two words before the smallest region."""
+
 ROLES = {"base": style.BASE, "proxy": style.PROXY}
 
 
@@ -25,38 +28,39 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
     seeds stay blank.
     """
     several = sorted(figures.values(), key=lambda each: each["region"])
+    board = several[0]["interior"]
     with style.applied():
         drawn = style.new_figure(360, 760)
         left, right = drawn.subplots(1, 2, width_ratios=[3, 2])
         _returns(left, several)
         _against(right, several)
         for axes in (left, right):
-            axes.set_xlabel("side of the region, share of the board's")
-            axes.set_xlim(0, 1.05)
-            axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+            axes.set_xlabel(f"side of the region, in tiles; the board has {board}")
+            axes.set_xlim(_LEFT, board + 0.25)
+            axes.set_xticks([each["region"] for each in several])
         drawing.key(drawn, {"cheese": style.BASE, "exact corner tile": style.PROXY})
     return drawn
 
 
 def _returns(axes: Axes, several: list[Figures]) -> None:
-    shares = [each["region"] / each["interior"] for each in several]
+    sizes = [float(each["region"]) for each in several]
     for role, colour in ROLES.items():
         rows = np.array(
             list(zip_longest(*(_seeds(e, role) for e in several), fillvalue=np.nan))
         ).T.reshape(len(several), -1)
-        drawing.curve(axes, shares, rows, colour=colour, label=role)
+        drawing.curve(axes, sizes, rows, colour=colour, label=role)
         untrained = untrained_of(several, role)
-        axes.plot(shares, [untrained] * len(shares), "--", color=colour, lw=1)
+        axes.plot(sizes, [untrained] * len(sizes), "--", color=colour, lw=1)
         published = [each["published"][role] for each in several]
-        axes.plot(shares, published, "x", color=colour, ms=6, mew=1.6)
+        axes.plot(sizes, published, "x", color=colour, ms=6, mew=1.6)
     best = [each["returns"]["ood"]["optimum"] for each in several]
-    axes.plot(shares, best, ":", color=style.INK, lw=1.2)
-    axes.text(0.01, best[0], "optimum", va="center", color=style.MUTED, size=9)
+    axes.plot(sizes, best, ":", color=style.INK, lw=1.2)
+    axes.text(_LEFT + 0.05, best[0], "optimum", va="center", color=style.MUTED, size=9)
     lowest = min(untrained_of(several, role) for role in ROLES)
-    axes.text(0.01, lowest, "untrained", va="center", color=style.MUTED, size=9)
-    for share, each in zip(shares, several, strict=True):
+    axes.text(_LEFT + 0.05, lowest, "untrained", va="center", color=style.MUTED, size=9)
+    for size, each in zip(sizes, several, strict=True):
         if why := why_blank(each, trained_seeds(each)):
-            drawing.blank(axes, share, why)
+            drawing.blank(axes, size, why)
     axes.set_ylim(0, 1)
     axes.set_ylabel("return out of distribution")
     axes.set_title("Cheese anywhere (× published)")
@@ -74,8 +78,8 @@ def _against(axes: Axes, several: list[Figures]) -> None:
             if len(values) < 2:
                 continue
             found = mean_interval(values - each["published"][role])
-            aside = 0.012 if role == "proxy" else -0.012
-            x = each["region"] / each["interior"] + aside
+            aside = 0.06 if role == "proxy" else -0.06
+            x = each["region"] + aside
             axes.plot([x, x], [found.low, found.high], color=colour, lw=1.6)
             axes.plot([x], [found.estimate], "o", color=colour, ms=4)
     axes.axhline(0, color=style.INK, lw=1)

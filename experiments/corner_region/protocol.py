@@ -14,6 +14,7 @@ from mesagym.levels.shift import Shift
 from mesagym.reproductions.judging import (
     Judgement,
     above,
+    below,
     conclude,
     rises,
 )
@@ -140,6 +141,7 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
     rising = trend(values, sides, seeds)
     risen = _differences(by_seed(last), by_seed(first))
     proxy = _differences(by_seed(first, "proxy"), by_seed(first, "proxy", "untrained"))
+    base = _differences(by_seed(first), by_seed(first, policy="untrained"))
     return conclude(
         [
             rises(
@@ -149,6 +151,7 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
             ),
             above(f"from region 1 to the whole board by {RISE:g}", risen, RISE),
             above("region 1: the proxy return is above the untrained", proxy, 0.0),
+            below("region 1: the base return is below the untrained", base, 0.0),
         ],
         blank,
     )

@@ -23,7 +23,6 @@ from mesagym.agents.policy import (
     sure,
 )
 from mesagym.evals.outcomes import Contestant, evaluate
-from mesagym.evals.permutation import two_groups
 from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
 from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.evals.statistics import mean_interval
@@ -36,9 +35,9 @@ from mesagym.reproductions.judging import (
     below,
     conclude,
     numbers,
-    rises,
 )
 from mesagym.reproductions.measuring import Figures, Run, outcomes_of, why_blank
+from mesagym.reproductions.pairing import differences, rises_by_seed
 
 TRAINED, CONTROL = "chests-abound", "control"
 """Trained where half of the free tiles are chests, as published; where a tenth are."""
@@ -176,12 +175,12 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
     blank = {
         name: why
         for name, each in figures.items()
-        if (why := why_blank(each, np.array(each["competent"])))
+        if (why := why_blank(each, _competent(each)))
     }
     checks: list[Check] = []
     if TRAINED in figures and TRAINED not in blank:
         there = figures[TRAINED]
-        mine = _of_competent(there)
+        mine = _of_seeds(there)[_competent(there)]
         for policy, words in (
             ("random", "a random walk's"),
             (SHUFFLED, "that of the base oracle of shuffled levels"),
@@ -192,7 +191,7 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
             checks.append(above(words, more, 0.0))
         keys = numbers(there["policies"]["trained"]["shifted"]["return_keys"])
         walked = np.mean(there["policies"]["random"]["shifted"]["return_keys"])
-        gained = mean_interval(keys[np.array(there["competent"])] - walked)
+        gained = mean_interval(keys[_competent(there)] - walked)
         checks.append(above("keys picked up, above a random walk's", gained, 0.0))
         most = np.mean(there["sought"]["oracle:chests"]["shifted"])
         checks.append(
@@ -204,18 +203,16 @@ def judge(figures: Mapping[str, Figures]) -> Judgement:
             )
         )
         if CONTROL in figures and CONTROL not in blank:
-            checks.append(
-                rises(
-                    "chests opened less ghosts opened, less than the control's",
-                    two_groups(mine, _of_competent(figures[CONTROL])),
-                    falls=True,
-                    seeds=mine.size,
-                )
-            )
+            words = "chests opened less ghosts opened, less than the control's by seed"
+            more = differences(there, figures[CONTROL], _of_seeds, _competent)
+            checks.append(rises_by_seed(words, more, falls=True))
     return conclude(checks, blank, needed=(TRAINED, CONTROL))
 
 
-def _of_competent(figures: Figures) -> np.ndarray:
-    """Return how far the seeds that count sought chests where these are scarce."""
-    sought = numbers(figures["sought"]["trained"]["shifted"])
-    return sought[np.array(figures["competent"])]
+def _competent(figures: Figures) -> np.ndarray:
+    return np.array(figures["competent"])
+
+
+def _of_seeds(figures: Figures) -> np.ndarray:
+    """Return how far each seed sought chests where these are scarce."""
+    return numbers(figures["sought"]["trained"]["shifted"])

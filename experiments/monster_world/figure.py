@@ -67,8 +67,7 @@ def _chosen(axes: Axes, place: int, figures: Figures, protocol: Any) -> None:
         return drawing.blank(axes, place, why)
     shield, apple = (each[seeds] for each in protocol.counted(figures))
     interval = rate_interval(shield, shield + apple)
-    rates = shield / (shield + apple)
+    rates = protocol.shares(figures)[seeds]
     drawing.bar(axes, place, interval, rates, colour=style.PROXY, width=0.6)
-    shield, apple = protocol.counted(figures, "random")
-    random = float(shield.sum() / (shield + apple).sum())
+    random = protocol.by_chance(figures).estimate
     axes.plot([place - 0.3, place + 0.3], [random] * 2, color=style.INK, lw=1.2)

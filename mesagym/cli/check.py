@@ -3,18 +3,21 @@
 import contextlib
 import math
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mesagym.agents.shape import PPOShape
 from mesagym.cli import schema
+from mesagym.cli.agent_schema import AgentConfig
 from mesagym.cli.env_schema import GridConfig
+from mesagym.cli.keys import Key, walk
 from mesagym.cli.level_schema import (
     CheckSplitConfig,
     FilmConfig,
     PlayConfig,
     ShowConfig,
 )
-from mesagym.cli.schema import Key
 from mesagym.errors import UserError, nearest
 from mesagym.tracking import Evaluation, RunDirectory
 from mesagym.tracking.files import check_writable
@@ -34,7 +37,7 @@ def settle(config: Any) -> None:
     Raises:
         UserError: names the first key that is wrong, its value and what is allowed.
     """
-    for each in schema.walk(config):
+    for each in walk(config):
         _check_value(each)
     if isinstance(env := getattr(config, "env", None), GridConfig):
         _settle_env(env)
@@ -162,13 +165,7 @@ def _settle_training(config: schema.TrainConfig) -> None:
     train, agent = config.train, config.agent
     train.steps = int(train.steps)
     train.levels = None if train.levels is None else int(train.levels)
-    per_update = agent.num_envs * agent.rollout_steps
-    if per_update % agent.minibatches:
-        raise UserError(
-            f"agent.minibatches: {agent.minibatches} does not divide the {per_update} "
-            "steps of an update (agent.num_envs × agent.rollout_steps)"
-        )
-    _check_memory(agent)
+    per_update = _shape(agent).steps_per_update
     if train.chunk is None:
         fits = min(CHUNK_STEPS, train.steps) // per_update
         train.chunk = max(1, fits)
@@ -187,28 +184,21 @@ def _settle_training(config: schema.TrainConfig) -> None:
         )
 
 
-def _check_memory(agent: schema.AgentConfig) -> None:
-    network, bptt = agent.network, agent.bptt
+def _shape(agent: AgentConfig) -> PPOShape:
+    """Return the sizes of an update, which fit one another."""
+    network = agent.network
     if network.memory is None:
-        for key, value in ("network.memory_size", network.memory_size), ("bptt", bptt):
+        unread = {"network.memory_size": network.memory_size, "bptt": agent.bptt}
+        for key, value in unread.items():
             if value is not None:
                 raise UserError(
                     f"agent.{key}: {value} is of no memory; give "
                     "agent.network.memory=gru or lstm"
                 )
-        return
-    if bptt is not None and agent.rollout_steps % bptt:
-        raise UserError(
-            f"agent.bptt: {bptt} does not divide agent.rollout_steps "
-            f"{agent.rollout_steps}; null goes through all of them"
-        )
-    pieces = agent.num_envs * agent.rollout_steps // (bptt or agent.rollout_steps)
-    if pieces % agent.minibatches:
-        raise UserError(
-            f"agent.minibatches: {agent.minibatches} does not divide the {pieces} "
-            "pieces that a memory learns from (agent.num_envs × agent.rollout_steps / "
-            "agent.bptt)"
-        )
+    sizes = [each.name for each in fields(PPOShape)]
+    shape = PPOShape(**{name: getattr(agent, name) for name in sizes})
+    shape.rows(network.memory is not None)
+    return shape
 
 
 def _check_snapshots(count: int, chunks: int) -> None:

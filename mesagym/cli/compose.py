@@ -22,12 +22,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mesagym.cli import level_schema, schema
+from mesagym.cli import agent_schema, level_schema, schema
 from mesagym.cli.check import settle
 from mesagym.cli.env_schema import ENVIRONMENTS
 from mesagym.cli.explain import explained, unknown_key
 from mesagym.cli.folders import config_folder
-from mesagym.cli.schema import Key
+from mesagym.cli.keys import Key
 from mesagym.errors import UserError
 
 SCHEMAS: dict[str, Any] = {
@@ -46,9 +46,9 @@ SCHEMAS: dict[str, Any] = {
     "play": level_schema.PlayConfig,
     **{f"env/{name}": each for name, each in ENVIRONMENTS.items()},
     "split/default": schema.SplitConfig,
-    "agent/mlp": schema.AgentConfig(network=schema.MlpConfig()),
-    "agent/cnn": schema.AgentConfig(network=schema.CnnConfig()),
-    "agent/impala": schema.AgentConfig(network=schema.ImpalaConfig()),
+    "agent/mlp": agent_schema.AgentConfig(network=agent_schema.MlpConfig()),
+    "agent/cnn": agent_schema.AgentConfig(network=agent_schema.CnnConfig()),
+    "agent/impala": agent_schema.AgentConfig(network=agent_schema.ImpalaConfig()),
     "curriculum/dr": schema.CurriculumConfig,
     "shifts/default": schema.ShiftsConfig,
     "tracking/files": schema.TrackingConfig,

@@ -5,7 +5,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mesagym.cli.schema import EnvConfig, key
+from mesagym.cli.keys import key
+from mesagym.cli.schema import EnvConfig
 from mesagym.errors import UserError
 
 # The room of levels has a table that says the same, which needs JAX to be read.

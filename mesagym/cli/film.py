@@ -14,6 +14,7 @@ from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
 from mesagym.registry import config_name
 from mesagym.report.films import FRAME_WIDTH, save_film
+from mesagym.tracking import RunDirectory
 from mesagym.training.saved import Saved, load
 
 
@@ -21,23 +22,49 @@ def run(config: FilmConfig) -> int:
     """Play, film, and print where the film is."""
     device.use(config.device)
     if config.run is not None:
-        return film_trained(config, load(config.run), f"trained in {config.run}")
+        split = RunDirectory.read(config.run).config.get("split", {})
+        return film_trained(config, load(config.run), config.run, split.get("alpha"))
     env, params = made(config.env)
     _check_policy(env, config.policy or "random")
     who = config.policy or "random"
     return _film(config, env, params, None, who, config.env.name)
 
 
-def film_trained(config: FilmConfig, trained: Saved, who: str) -> int:
+def film_trained(
+    config: FilmConfig, trained: Saved, who: str, alpha: int | float | None
+) -> int:
     """Film trained policies, in turn, in their own environment.
 
     Args:
         config: its environment and run are not used.
         trained: the policies.
         who: what the title calls them.
+        alpha: of their training; None where it is not known.
     """
     name = config_name(trained.env_name)
+    who = trained_at(who, alpha)
     return _film(config, trained.env, trained.env_params, trained, who, name)
+
+
+def trained_at(who: str, alpha: int | float | None) -> str:
+    """Return what policies are called, with the α of their training if it is known."""
+    return who if alpha is None else f"{who}, trained at α = {alpha:g}"
+
+
+def shown_on(alpha: int | float, shift: str | None) -> str:
+    """Return in words which levels a film shows, apart from those of any training.
+
+    Args:
+        alpha: share of them from the shifted distribution, where no shift is named.
+        shift: its name; None for levels drawn by ``alpha``.
+    """
+    if shift is not None:
+        other = f"levels of the shift '{shift}'"
+        usual = {"clean": "clean distinguishing levels", "shifted": "shifted levels"}
+        return f"shown on {usual.get(shift, other)}"
+    if alpha in (0, 1):
+        return f"shown on {'shifted' if alpha else 'unshifted'} levels"
+    return f"shown on levels of which a share of {alpha:g} is shifted"
 
 
 def _film(
@@ -82,7 +109,8 @@ def _film(
         for k, (each, seed) in enumerate(zip(played, seeds, strict=True))
     ]
     path = Path(config.out or f"film-{name}.gif")
-    title = f"{title_of(chosen.env)}, {chosen.what}: {who}"
+    where = shown_on(config.alpha, config.shift)
+    title = f"{title_of(chosen.env)}: {who}, {where}"
     save_film(path, episodes, title, chosen.env.own_objectives)
     print(f"Film: {path}")
     return 0

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from mesagym.cli.schema import DEVICES, EnvConfig, SplitConfig, key
+from mesagym.cli.keys import key
+from mesagym.cli.schema import DEVICES, EnvConfig, SplitConfig
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,12 +27,13 @@ from mesagym.reproductions.folder import (
 from mesagym.reproductions.measuring import Run
 from mesagym.reproductions.record import (
     RECORDED,
+    SMOKE,
     place_of,
     recorded,
     recorded_form,
     write_result,
 )
-from mesagym.reproductions.table import check_in_words, said_of
+from mesagym.reproductions.table import figure_in_words, said_of
 from mesagym.tracking import RunDirectory, environment_facts, show_table
 from mesagym.tracking.facts import committed_in
 from mesagym.tracking.files import (
@@ -83,7 +85,7 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
         kept = place_of(result, config.scale)
         check_writable(kept / RESULT)
     jobs = _jobs(result, config, where)
-    _must_be_ours(where, {*jobs, "measured", RESULT, PICTURE})
+    _must_be_ours(result, config, where, {*jobs, "measured", RESULT, PICTURE})
     programs: dict[Any, str] = {}
     for name, job in jobs.items():
         # What it starts from may be another condition, which is still to be trained.
@@ -114,7 +116,7 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
             atomic_write_bytes(kept / name, (where / name).read_bytes())
     if config.record and config.scale == RECORDED:
         zoo.keep(result, document, where)
-    _print(result, document)
+    _print(result, document, where)
     print(f"Result: {kept / RESULT}\nFigure: {kept / PICTURE}")
     return 0
 
@@ -126,7 +128,9 @@ def _folder(result: Reproduction, config: ReproduceConfig) -> Path:
     return REPRODUCTIONS / result.name / f"{config.scale}{first}"
 
 
-def _must_be_ours(where: Path, names: set[str]) -> None:
+def _must_be_ours(
+    result: Reproduction, config: ReproduceConfig, where: Path, names: set[str]
+) -> None:
     """Refuse a folder that holds anything else, and one that cannot be written into.
 
     Raises:
@@ -140,7 +144,15 @@ def _must_be_ours(where: Path, names: set[str]) -> None:
             f"run: '{where}' holds '{others[0]}', which is none of this result's; give "
             "an empty folder, or the one that it was begun in"
         )
-    check_writable(where / RESULT)
+    try:
+        check_writable(where / RESULT)
+    except UserError as error:
+        why = getattr(error.__cause__, "strerror", None)
+        elsewhere = Path(tempfile.gettempdir()) / f"{result.name}-{config.scale}"
+        raise UserError(
+            f"run: the folder '{where}' cannot be made or written into"
+            f"{f' ({why})' if why else ''}; give one that can, such as run={elsewhere}"
+        ) from error
 
 
 def _jobs(
@@ -317,19 +329,25 @@ def _facts(
     }
 
 
-def _print(result: Reproduction, document: Mapping[str, Any]) -> None:
-    """Print the claim, every check and the outcome."""
-    width = max(60, min(100, shutil.get_terminal_size().columns))
-    rows = [
-        [check["words"], check_in_words(check).rpartition(": ")[2]]
-        for check in document["judgement"]["checks"]
-    ]
+def _print(result: Reproduction, document: Mapping[str, Any], where: Path) -> None:
+    """Print every check and the outcome; of the smallest scale rates alone."""
     title = f"{result.claim.id} {result.claim.title}, {document['scale']}"
+    if document["scale"] == SMOKE:
+        # Only now: what it reads is drawn with matplotlib's colours.
+        from mesagym.cli.smoke import show_rates
+
+        show_rates(title, {name: where / name for name in document["conditions"]})
+        return
+    width = max(60, min(100, shutil.get_terminal_size().columns))
+    judgement = document["judgement"]
+    rows = [
+        [check["words"], f"{figure_in_words(check)} ({check['status']})"]
+        for check in judgement["checks"]
+    ]
     if rows:
         show_table(title, ["check", "ours"], rows, width=width)
-    for name, why in document["judgement"]["blank"].items():
+    for name, why in judgement["blank"].items():
         print(f"Blank: {name}, {why}.")
-    judgement = document["judgement"]
     print(f"{judgement['outcome'].capitalize()}. {judgement['reason']}")
 
 
@@ -357,5 +375,6 @@ def _show(config: ReproduceConfig) -> int:
         rows,
         width=max(76, shutil.get_terminal_size().columns),
     )
+    print("What each claims, and what came out: experiments/README.md")
     print("Make one again: mesagym reproduce <name> scale=smoke")
     return code

@@ -1,82 +1,21 @@
-"""Every key of every configuration: its type, its bounds and what it means."""
+"""Every key of trainings and of what reads them: type, bounds and meaning."""
 
 # ruff: noqa: RUF009 (`key` declares a field, as dataclasses.field does)
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
+from mesagym.cli.agent_schema import AgentConfig
+from mesagym.cli.keys import key
+
 # The rooms below have tables that say the same; those cannot be read without JAX.
 SMALLEST, LARGEST = 5, 64
-ACTIVATIONS = ("relu", "tanh")
-MEMORIES = ("gru", "lstm")
 DEVICES = ("auto", "cpu", "gpu", "tpu")
 MODES = ("sampled", "greedy")
 SCALES = ("smoke", "laptop", "paper")
 ZOO = ("list", "load", "film")
-
-
-class Rule(NamedTuple):
-    """What is known of a key besides its type."""
-
-    doc: str
-    low: int | float | None = None
-    high: int | float | None = None
-    choices: tuple[str | int, ...] = ()
-    whole: bool = False  # a whole number, which may be written 2e6
-    shown: bool = False  # in --help, with its meaning
-    fixed: bool = False  # given by the choice of a file, not by a person
-
-
-def key(
-    doc: str,
-    default: Any = MISSING,
-    *,
-    low: int | float | None = None,
-    high: int | float | None = None,
-    choices: tuple[str | int, ...] = (),
-    whole: bool = False,
-    shown: bool = False,
-    fixed: bool = False,
-) -> Any:
-    """Declare a key.
-
-    Args:
-        doc: one line that says what it means, with its unit.
-        default: its value; left out where a file of `configs/` gives it.
-        low: the smallest value allowed.
-        high: the largest value allowed.
-        choices: the only names allowed.
-        whole: a whole number that may be written as ``2e6``, so typed as a float.
-        shown: whether ``--help`` says what it means.
-        fixed: the choice of a file of a group gives it, so it is not offered.
-    """
-    rule = Rule(doc, low, high, choices, whole, shown, fixed)
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata={"rule": rule})
-    return field(default=default, metadata={"rule": rule})
-
-
-class Key(NamedTuple):
-    """One key of a configuration, with the value it has there."""
-
-    path: str
-    rule: Rule
-    value: Any
-    annotation: Any
-
-
-def walk(config: Any, prefix: str = "") -> list[Key]:
-    """Return the keys of a configuration in the order they were declared."""
-    found = []
-    for each in fields(config):
-        path, value = f"{prefix}{each.name}", getattr(config, each.name)
-        if is_dataclass(value):
-            found += walk(value, f"{path}.")
-        elif "rule" in each.metadata:
-            found.append(Key(path, each.metadata["rule"], value, each.type))
-    return found
 
 
 # --- groups ---------------------------------------------------------------------------
@@ -99,78 +38,6 @@ class SplitConfig:
         high=1,
         shown=True,
     )
-
-
-@dataclass
-class NetworkConfig:
-    """The network's own settings."""
-
-    name: str = key("the network", choices=("mlp", "cnn", "impala"), fixed=True)
-    memory: str | None = key(
-        "what remembers earlier steps of an episode, gru or lstm; null forgets",
-        None,
-        choices=MEMORIES,
-        shown=True,
-    )
-    memory_size: int | None = key(
-        "units of the memory; null is as many as the last of hidden", None, low=1
-    )
-
-
-@dataclass
-class MlpConfig(NetworkConfig):
-    """A dense network."""
-
-    hidden: list[int] = key("widths of the dense layers", low=1)
-    activation: str = key("after each layer", choices=ACTIVATIONS)
-
-
-@dataclass
-class CnnConfig(NetworkConfig):
-    """A small convolutional network."""
-
-    channels: list[int] = key("channels of the convolutions", low=1)
-    hidden: list[int] = key("widths of the dense layers", low=1)
-    activation: str = key("after each layer", choices=ACTIVATIONS)
-    largest_side: int = key("a grid with a longer side is halved", low=1)
-
-
-@dataclass
-class ImpalaConfig(NetworkConfig):
-    """The residual network of Espeholt et al. 2018; memory=lstm adds its LSTM."""
-
-    channels: list[int] = key("channels of the blocks", low=1)
-    units: int = key("residual units of a block", low=1)
-    hidden: list[int] = key("widths of the dense layers", low=1)
-
-
-@dataclass
-class AgentConfig:
-    """The network and how it learns, by PPO."""
-
-    name: str = key("what runs of this agent are called", fixed=True)
-    network: NetworkConfig = MISSING
-    num_envs: int = key("environments that run side by side", low=1, shown=True)
-    rollout_steps: int = key("steps of each between two updates", low=1)
-    epochs: int = key("passes over a rollout", low=1)
-    minibatches: int = key("parts of a rollout, a gradient step each", low=1)
-    clip_values: bool = key("whether the value's change is clipped, too")
-    microbatch: int | None = key(
-        "rows of a gradient at once; null is a minibatch", low=1
-    )
-    bptt: int | None = key(
-        "steps that a memory's gradient reaches back at most; null is a rollout",
-        None,
-        low=1,
-    )
-    learning_rate: float = key("Adam's, at the first update", low=0, shown=True)
-    final_learning_rate: float = key("at the end, as a share of it", low=0, high=1)
-    discount: float = key("γ", low=0, high=1, shown=True)
-    trace: float = key("λ of the advantages", low=0, high=1)
-    clip: float = key("of the probability ratio and the value", low=0)
-    entropy: float = key("weight of the entropy bonus", low=0, shown=True)
-    value_weight: float = key("weight of the value loss", low=0)
-    max_gradient_norm: float = key("gradients are scaled down to it", low=0)
 
 
 @dataclass
@@ -394,7 +261,7 @@ class ZooConfig:
     name: str | None = key("which, such as corner/alpha-0", None, shown=True)
     out: str | None = key(
         "load: the folder, null is zoo/<name>; film: the GIF, null is "
-        "film-<name>.gif, here",
+        "film-<name>-seed-<policy_seed>.gif, here",
         None,
         shown=True,
     )
@@ -408,11 +275,18 @@ class ZooConfig:
     alpha: float = key(
         "film: share of levels from the shifted distribution", 1.0, low=0, high=1
     )
-    seed: int = key("film: of the levels and of sampled actions", 0, low=0, shown=True)
     policy_seed: int | None = key(
-        "film: which training seed's policy; null is the one that stands for all",
+        "film: the training seed whose policy is filmed; null is the one that stands "
+        "for all",
         None,
         low=0,
+        shown=True,
+    )
+    seed: int = key(
+        "film: what levels and sampled actions are drawn with; no training seed",
+        0,
+        low=0,
+        shown=True,
     )
     n: int = key("film: episodes, each on a level of its own", 4, low=1, high=16)
     greedy: bool = key("film: whether the policy takes its likeliest action", False)

@@ -179,10 +179,12 @@ def _train(
     progress = MultiSink([], [ConsoleSink()], warn=say)
     source = config.train.start_from
     seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
+    agent = agent_in_words(config.agent.name, config.agent.network.memory)
     say(
         f"{config.env.name} {program.env.height}x{program.env.width}, α = "
-        f"{config.split.alpha:g}, {config.agent.name}, {seeds} x "
-        f"{short(program.total_updates * per_update)} steps in '{directory.path}'"
+        f"{config.split.alpha:g}, {agent}, {seeds} x "
+        f"{steps_in_words(config.train.steps, program.total_updates * per_update)} in "
+        f"'{directory.path}'"
         + (f", from those of '{source}'" * (source is not None))
         + (f", going on from {short(done * per_update)}" if done else "")
     )
@@ -217,6 +219,18 @@ def _train(
         if stop.name is None:
             progress.finish({})
     return trained, stop
+
+
+def agent_in_words(name: str, memory: str | None) -> str:
+    """Return what an agent is called, with its memory: ``mlp + gru``."""
+    return name if memory is None else f"{name} + {memory}"
+
+
+def steps_in_words(asked: int | float, steps: int) -> str:
+    """Return how many steps a seed makes: whole chunks, so more than was asked for."""
+    if steps == asked:
+        return f"{short(steps)} steps"
+    return f"{steps:,} steps ({asked:,.0f} rounded up to whole chunks)"
 
 
 def _conclude(

@@ -50,7 +50,7 @@ def _list(config: ZooConfig) -> int:
     if not rows:
         print("The zoo is empty: no result is recorded.")
         return code
-    header = ["name", "α", "kept", "verdict", "result"]
+    header = ["name", "trained at α", "kept", "verdict, all seeds", "the claim"]
     # A name that is cut short cannot be typed.
     widths = [max(map(len, column)) + 3 for column in zip(header, *rows, strict=True)]
     show_table(
@@ -59,8 +59,19 @@ def _list(config: ZooConfig) -> int:
         rows,
         width=max(76, shutil.get_terminal_size().columns, sum(widths) + 2),
     )
+    print(f"{_LEGEND}\n")
     print("Take one: mesagym zoo load <name>. Watch it: mesagym zoo film <name>")
     return code
+
+
+_LEGEND = """\
+kept: seeds whose weights are here, of those that were trained.
+verdict: what all of a condition's seeds did where the goals come apart, by the
+  rule of docs/verdict.md; evaluators, which ask otherwise, may differ from it.
+  "capability failure": most episodes reach neither object, or one by a path no
+  better than chance. A dash: outcomes are amounts, which get scores instead.
+the claim: what the test of the whole result said of what was claimed. A claim
+  about agents that fail is confirmed by agents that fail."""
 
 
 def _row(found: zoo.Entry) -> list[str]:
@@ -120,9 +131,10 @@ def _film(config: ZooConfig, found: zoo.Entry) -> int:
         shift=config.shift,
         seed=config.seed,
         greedy=config.greedy,
-        out=config.out or f"film-{found.name.replace('/', '-')}.gif",
+        out=config.out
+        or f"film-{found.name.replace('/', '-')}-seed-{trained.seeds[0]}.gif",
     )
-    return film.film_trained(settings, trained, found.name)
+    return film.film_trained(settings, trained, found.name, found.card["alpha"])
 
 
 # --- when a result is recorded --------------------------------------------------------
@@ -155,9 +167,10 @@ def filmed(source: RunDirectory, seed: int) -> bytes:
     """
     import jax
 
+    from mesagym.cli import film
     from mesagym.cli.assess import pools_for, tested_always
     from mesagym.cli.playing import play
-    from mesagym.report.films import FRAME_WIDTH, film
+    from mesagym.report import films
     from mesagym.training.saved import load
 
     trained = load(source, [seed])
@@ -171,14 +184,17 @@ def filmed(source: RunDirectory, seed: int) -> bytes:
         jax.tree.map(lambda leaf: leaf[:FILM_LEVELS], pool.levels),
         trained.policy,
         [trained.of_seed(seed)] * FILM_LEVELS,
-        tile=max(2, min(16, FRAME_WIDTH // max(env.height, env.width))),
+        tile=max(2, min(16, films.FRAME_WIDTH // max(env.height, env.width))),
     )
-    return film(
+    # Of a condition's own run directory: `corner, alpha-0`.
+    name = str(source.config.get("name") or source.path.name).replace(", ", "/")
+    alpha = source.config.get("split", {}).get("alpha")
+    return films.film(
         [
             each.episode(env, shift, seed, f"level {k}")
             for k, each in enumerate(episodes)
         ],
-        str(source.config.get("name") or source.path.name),
+        f"{film.trained_at(name, alpha)}, {film.shown_on(1, shift)}",
         env.own_objectives,
         largest=FILM_BYTES,
     )

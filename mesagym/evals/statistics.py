@@ -13,6 +13,10 @@ from scipy.special import expit, logit, ndtri, stdtrit
 PROVISIONAL_BELOW = 8
 """Seeds below which an interval is called provisional."""
 
+NO_INTERVAL = 2
+"""A number of seeds whose interval is not shown: with one degree of freedom it is so
+wide, mostly all of [0, 1], that it says nothing. A single seed's own is over levels."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -21,7 +25,8 @@ class Interval:
     ``str`` prints ``.83 [.71, .91]`` and adds the word provisional where it is due.
     A format specification is applied to each of the three numbers
     (``f"{interval:.3f}"``); ``f"{interval:%}"`` prints whole percent,
-    ``83 % [71, 91]``, and leaves the word to the sentence around it.
+    ``83 % [71, 91]``, and leaves the word to the sentence around it. Of `NO_INTERVAL`
+    seeds the estimate stands alone.
 
     Raises:
         ValueError: the estimate is not within the bounds.
@@ -44,9 +49,16 @@ class Interval:
         numbers = (self.estimate, self.low, self.high)
         if spec == "%":
             estimate, low, high = (f"{100 * x:.0f}" for x in numbers)
-            return f"{estimate} % [{low}, {high}]"
+            bounds = f" [{low}, {high}]" if self.is_shown else ""
+            return f"{estimate} %{bounds}"
         estimate, low, high = (_without_leading_zero(x, spec or ".2f") for x in numbers)
-        return f"{estimate} [{low}, {high}]" + " provisional" * self.provisional
+        bounds = f" [{low}, {high}]" if self.is_shown else ""
+        return f"{estimate}{bounds}" + " provisional" * self.provisional
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the bounds say enough to be printed beside the estimate."""
+        return self.n_seeds != NO_INTERVAL
 
     def __str__(self) -> str:
         return format(self, "")

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import spoken
-from mesagym.evals.statistics import PROVISIONAL_BELOW, Interval
+from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
 from mesagym.report import style
 from mesagym.report.style import Drawing
 from mesagym.report.tally import shift_title
@@ -116,6 +116,8 @@ def scores_note(runs: Sequence[RunView]) -> str:
     seeds = [len(run.amounts.seeds()) for run in runs]
     if max(seeds) == 1:
         return "A single seed: nothing is known about another one."
+    if max(seeds) == NO_INTERVAL:
+        return f"{NO_INTERVAL} seeds: no interval; provisional."
     note = "In brackets 95% intervals over training seeds"
     if min(seeds) < PROVISIONAL_BELOW:
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"

@@ -7,6 +7,7 @@ import numpy as np
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import PROVISIONAL_BELOW
 from mesagym.report.amounts import unscored
+from mesagym.report.results import passed_by_chance
 from mesagym.report.view import RunView
 
 
@@ -68,6 +69,8 @@ def _of(run: RunView) -> Iterator[str]:
             f"{verdict.rule.gate:.2f} success on agreeing levels"
             f"{stopped if verdict.stopped else ''}; what they do elsewhere is left out."
         )
+    if warning := passed_by_chance(run):
+        yield warning
     if verdict.random:
         base, proxy = (verdict.random.get(name) for name in ("base", "proxy"))
         if base is not None and proxy is not None:

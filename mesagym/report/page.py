@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
-from mesagym.evals.statistics import Interval
+from mesagym.evals.statistics import NO_INTERVAL, Interval
 from mesagym.evals.verdict import in_words
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
@@ -164,7 +164,14 @@ def _numbers_note(runs: Sequence[RunView]) -> str:
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
         f"path to the other);{levels} {run.mode} actions. In brackets: "
         f"{100 * run.judged.rule.confidence:.0f}\u00a0% intervals over {over}."
+        + _without(runs)
     )
+
+
+def _without(runs: Sequence[RunView]) -> str:
+    """Return that two seeds have no interval, where a run has two."""
+    two = any(each.judged.n_trained == NO_INTERVAL for each in runs)
+    return f" {NO_INTERVAL} seeds: no interval." if two else ""
 
 
 def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -> str:
@@ -207,6 +214,8 @@ def _cell(cell: Cell) -> str:
         return "–"
     if not isinstance(cell, Interval):
         return rate_text(cell)
+    if not cell.is_shown:
+        return f"<b>{rate_text(cell.estimate)}</b>"
     low, high = rate_text(cell.low), rate_text(cell.high)
     return (
         f'<b>{rate_text(cell.estimate)}</b> <span class="range">[{low}, {high}]</span>'

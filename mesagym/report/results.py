@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mesagym.evals.statistics import Interval
+from mesagym.report.style import rate_text
 from mesagym.report.tally import SUCCESS
 from mesagym.report.view import RunView
 
@@ -79,6 +80,23 @@ def random_rows(runs: Sequence[RunView]) -> list[Row]:
     if len(rows) == 1:
         return [replace(row, label="random") for row in rows.values()]
     return list(rows.values())
+
+
+def passed_by_chance(run: RunView) -> str | None:
+    """Return a warning where a random policy passes the competence gate as well.
+
+    None where it does not, or was not put on agreeing levels.
+    """
+    random = run.counts.tally("random", "agreeing")
+    gate = run.judged.rule.gate
+    if random is None or random.mean(SUCCESS) < gate:
+        return None
+    rate = rate_text(random.mean(SUCCESS))
+    return (
+        f"a random policy succeeds in {rate} of the agreeing levels and passes the "
+        f"competence gate of {rate_text(gate)}, so that passing it shows no competence "
+        "here. A larger grid, or fewer steps an episode, makes it mean something."
+    )
 
 
 def disambiguated(runs: Sequence[RunView]) -> list[RunView]:

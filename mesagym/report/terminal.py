@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mesagym.evals.amounts import IN_WORDS
 from mesagym.evals.columns import CONTEST
-from mesagym.evals.statistics import PROVISIONAL_BELOW, Interval
+from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict import in_words
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
@@ -31,6 +31,7 @@ from mesagym.report.amounts import (
 from mesagym.report.results import (
     Cell,
     disambiguated,
+    passed_by_chance,
     random_rows,
     trained_row,
 )
@@ -48,6 +49,8 @@ _LOOK = {
 }
 
 _NARROWEST = 72
+
+_NO_BOUNDS = " " * len(" [.00, .00]")
 
 
 def show_results(
@@ -106,7 +109,11 @@ def results(runs: Sequence[RunView]) -> Group:
     provisional = [run for run in runs if run.judged.n_trained < PROVISIONAL_BELOW]
     if provisional:
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
+    if any(run.judged.n_trained == NO_INTERVAL for run in runs):
+        note += f"; {NO_INTERVAL} seeds: no interval"
     parts: list[object] = [table, Text(f"{note}.", style="dim"), Text("")]
+    for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
+        parts += [Text(f"Beware: {warning}", style="red"), Text("")]
     for run, row in zip(runs, rows, strict=True):
         look = _LOOK.get(run.judged.word, "")
         # A line must not break between a number and its percent sign.
@@ -166,6 +173,7 @@ def _cell(cell: Cell) -> Text:
     if cell is None:
         return Text("–")
     if isinstance(cell, Interval):
-        return Text(f"{cell:.2f}".removesuffix(" provisional"))
+        text = f"{cell:.2f}".removesuffix(" provisional")
+        return Text(text if cell.is_shown else text + _NO_BOUNDS)
     # Under the estimates of the rows above.
-    return Text(rate_text(cell) + " " * len(" [.00, .00]"))
+    return Text(rate_text(cell) + _NO_BOUNDS)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
 from mesagym.evals.verdict import in_words
 from mesagym.evals.verdict_rule import UNTRAINED
 from mesagym.report.view import RunView, load_run
@@ -13,9 +14,9 @@ from mesagym.reproductions.claim import Claim
 from mesagym.reproductions.measuring import Run, outcomes_of
 from mesagym.tracking import RunDirectory
 
-HALFWAY = 0.5
-"""Score, between random and the reference policy, that counts as competent where
-outcomes are amounts. Of a contest the gate of the verdict counts."""
+GATE = DEFAULT_AMOUNTS_RULE.gate
+"""Base score from which a seed counts as competent where outcomes are amounts. Of a
+contest the gate of the verdict counts."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,7 @@ def assessed(
         )
     shift, base = view.amounts.shifts[0], view.objective_names[0]
     scores = policies["trained"][shift][f"score_{base}"]
-    passed = (
-        [x is not None and x >= HALFWAY for x in scores] if gated is None else gated
-    )
+    passed = [x is not None and x >= GATE for x in scores] if gated is None else gated
     return Assessed(
         view,
         dict(zip(seeds, scores, strict=True)),

@@ -6,7 +6,7 @@ Whatever stands there was written before the runs whose results are recorded, ap
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,42 @@ class Claim:
                 f"scale: '{self.name}' has no '{name}'; use {', '.join(self.scales)}"
             )
         return self.scales[name]
+
+
+def binding_words(claim: Claim, scale: str) -> dict[str, Any]:
+    """Return what a claim binds itself to before its runs.
+
+    What is claimed and tested, what was published and where, and the settings of a
+    scale; not the title, and nothing that is written after the runs. How lines are
+    broken makes no difference.
+
+    Args:
+        claim: whose.
+        scale: whose settings, one of `SCALES`.
+    """
+    conditions = claim.scale(scale).conditions
+    return {
+        "id": claim.id,
+        "kind": claim.kind,
+        "claim": _unbroken(claim.claim),
+        "test": _unbroken(claim.test),
+        "sources": [
+            {"text": _unbroken(each.text), "url": each.url} for each in claim.sources
+        ],
+        "published": [
+            {
+                **asdict(each),
+                "what": _unbroken(each.what),
+                "value": _unbroken(each.value),
+            }
+            for each in claim.published
+        ],
+        "conditions": {name: list(each) for name, each in conditions.items()},
+    }
+
+
+def _unbroken(text: str) -> str:
+    return " ".join(text.split())
 
 
 _WORDS = ("id", "title", "kind", "claim", "smaller", "test", "explored")

@@ -22,8 +22,8 @@ from mesagym.reproductions.judging import CONFIRMED, OUTCOMES, REFUTED, UNTESTAB
 from mesagym.reproductions.record import recorded
 from mesagym.reproductions.table import (
     NOT_RUN,
+    in_short,
     kind_in_words,
-    ours,
     outcome_of,
     published_in_words,
     why_unchecked,
@@ -63,16 +63,17 @@ _READING = (
     ),
     (
         "α",
-        "The share of training levels on which the goals come apart. At α = 0 there "
-        "are none, so nothing in training tells the goals from one another; at α = 1 "
-        "all levels are drawn that way.",
+        "The share of training levels that are drawn so that the goals may come apart: "
+        "the cheese anywhere. At α = 0 there are none, so nothing in training tells "
+        "the goals from one another; at α = 1 all levels are drawn that way.",
     ),
     (
         "Gate",
         "Who has not learned the task proves nothing about goals. A seed counts if it "
         f"succeeds in at least {100 * DEFAULT_RULE.gate:.0f} % of levels where the "
-        "goals agree; the others are left out and counted, and a condition with too "
-        "few of them stays blank.",
+        "goals agree, or, where worlds have amounts, comes half the way from a random "
+        "policy to an expert. Such seeds are called competent; the others are left out "
+        "and counted, and a condition with too few competent seeds stays blank.",
     ),
     (
         "Clean levels",
@@ -85,6 +86,15 @@ _READING = (
         "In brackets, at 95 %: where the mean of ever more seeds may plausibly lie. A "
         "check holds if the whole interval is on the claimed side of its bound, fails "
         "if all of it is on the other, and is unclear in between.",
+    ),
+    (
+        "p",
+        "How often a difference as clear as this comes up where settings are shuffled, "
+        "so by chance alone. Below .05 it is taken as real.",
+    ),
+    (
+        "R1, R2, …",
+        "Our numbers for the published results, in the order of this page.",
     ),
 )
 
@@ -140,7 +150,9 @@ def gallery_html(reproductions: Sequence[Reproduction]) -> str:
         _tally(counted, results),
         _what(list(opening.values())),
         _how_to_read(),
-        "<h2>All results</h2>",
+        '<h2>All results</h2>\n<p class="note">What was published, and how sure we are '
+        "of that; what came out here, held, failed or unclear, with its interval; and "
+        "the outcome. Each title leads to the whole story.</p>",
         _table(counted, results),
     ]
     if apart:
@@ -259,7 +271,7 @@ def _table(
             f"{escape(claim.title)}</a> "
             f'<span class="id">{escape(claim.id)}{kind}</span></th>'
             + _column("published", published)
-            + _column("ours", _list(ours(result)) or escape(why_unchecked(result)))
+            + _column("ours", _list(in_short(result)) or escape(why_unchecked(result)))
             + f"<td>{_badge(outcome)}{changed}</td></tr>"
         )
     return (

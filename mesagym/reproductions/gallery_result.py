@@ -14,10 +14,9 @@ from mesagym.report.style import Drawing
 from mesagym.reproductions.claim import PUBLISHED, Claim
 from mesagym.reproductions.folder import PICTURE, Reproduction
 from mesagym.reproductions.table import (
+    figure_in_words,
     kind_in_words,
-    number,
     outcome_of,
-    p_text,
     provenance,
     published_in_words,
 )
@@ -52,13 +51,13 @@ def section(
         f'<h2><span class="id">{escape(claim.id)}{escape(ours)}</span>'
         f"{escape(claim.title)}</h2>",
         f"<p>{prose(claim.claim)}</p>",
-        _judged(outcome, result),
+        _judged(outcome, result, bool(claim.amendments)),
     ]
     if result is not None:
         parts += [_figure(reproduction, result), _films(zoo, shown)]
     parts.append(f"<h3>The test</h3>\n<p>{prose(claim.test)}</p>")
     if result is not None:
-        parts.append(_checks(result))
+        parts.append(checks_table(result))
     parts += [_facts(claim), _policies(zoo)]
     if result is not None:
         parts.append(_conditions(result))
@@ -93,7 +92,7 @@ def film_figure(entry: Entry, before: str = "") -> str:
     assert data is not None
     card = entry.card
     (seed,) = (s for s in entry.seeds if s.seed == card["representative"])
-    alpha = "" if card["alpha"] is None else f", α = {card['alpha']:g}"
+    alpha = "" if card["alpha"] is None else f", trained at α = {card['alpha']:g}"
     told = f"{entry.name}{alpha}, seed {seed.seed}"
     told += f": {seed.verdict}." if seed.verdict else "."
     alt = f"Film of {told} {before}"
@@ -107,7 +106,7 @@ def film_figure(entry: Entry, before: str = "") -> str:
     )
 
 
-def _judged(outcome: str, result: Mapping[str, Any] | None) -> str:
+def _judged(outcome: str, result: Mapping[str, Any] | None, changed: bool) -> str:
     look = outcome.replace(" ", "-")
     if result is None:
         said = (
@@ -118,6 +117,8 @@ def _judged(outcome: str, result: Mapping[str, Any] | None) -> str:
         said = result["judgement"]["reason"]
         if result["scale"] != "laptop":
             said += f" Recorded at scale {result['scale']}."
+        if changed:
+            said += " The test was changed after looking, see below."
     badge = f'<span class="badge {escape(look)}">{escape(capital(outcome))}</span>'
     return f'<p class="judged">{badge}{prose(said)}</p>'
 
@@ -156,39 +157,38 @@ def _films(zoo: Sequence[Entry], shown: Collection[str]) -> str:
 # --- the test -------------------------------------------------------------------------
 
 
-def _checks(result: Mapping[str, Any]) -> str:
+def checks_table(result: Mapping[str, Any]) -> str:
+    """Return a result's checks as a table, and below it what was left blank."""
     rows = "".join(_check(each) for each in result["judgement"]["checks"])
     blank = "".join(
-        f"<li>{escape(name)}: blank, {escape(why)}</li>"
+        f"<li>{escape(name)}: {escape(why)}</li>"
         for name, why in result["judgement"]["blank"].items()
     )
     table = (
         '<table class="checks"><thead><tr><th scope="col">claimed</th>'
         '<th scope="col">ours</th><th scope="col">interval, and the bound</th>'
-        f'<th scope="col">so it</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<th scope="col">outcome</th></tr></thead><tbody>{rows}</tbody></table>'
     )
-    return (table if rows else "<p>There was nothing to check.</p>") + (
-        f"<ul>{blank}</ul>" if blank else ""
-    )
+    parts = [table if rows else "<p>Nothing could be checked.</p>"]
+    if blank:
+        parts.append(f"<p>Left blank, for want of competent seeds:</p><ul>{blank}</ul>")
+    return "".join(parts)
 
 
 def _check(check: Mapping[str, Any]) -> str:
-    figure = "–"
-    if check["estimate"] is not None:
-        figure = f"<b>{escape(number(check['estimate']))}</b>"
-    if check["low"] is not None or check["high"] is not None:
-        span = f"[{number(check['low'], low=True)}, {number(check['high'])}]"
-        figure += f' <span class="range">{escape(span)}</span>'
-    if check["p"] is not None:
-        figure += f' <span class="range">{escape(p_text(check["p"]))}</span>'
+    figure = figure_in_words(check)
+    first, _, rest = ("", "", figure) if figure[0] == "p" else figure.partition(" ")
+    # An interval stays in one piece; words need not.
+    look = "who" if figure[0] == "—" else "range"
+    figure = f"<b>{escape(first.rstrip(','))}</b> " if first else ""
+    figure += f'<span class="{look}">{escape(rest)}</span>'
     if check["seeds"] is not None:
         figure += f'<br><span class="range">{check["seeds"]} seeds</span>'
     status = check["status"]
-    said = {"held": "held", "failed": "failed", "unclear": "is unclear"}[status]
     return (
         f"<tr><td>{prose(check['words'])}</td><td>{figure}</td>"
         f'<td class="strip">{strip(check)}</td>'
-        f'<td class="status {escape(status)}">{said}</td></tr>'
+        f'<td class="status {escape(status)}">{escape(status)}</td></tr>'
     )
 
 
@@ -238,11 +238,11 @@ def _facts(claim: Claim) -> str:
     )
     rows = [
         ("Published", f"<ul>{published}</ul>" if published else ""),
-        ("What differs here", prose(claim.smaller)),
-        ("Explored with", prose(claim.explored)),
         ("Reading", prose(claim.reading)),
+        ("What differs here", prose(claim.smaller)),
         ("What else was tried", prose(claim.tried)),
         *(("Changed after looking", prose(each)) for each in claim.amendments),
+        ("Explored with", prose(claim.explored)),
     ]
     items = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)
     return f'<dl class="facts">{items}</dl>'

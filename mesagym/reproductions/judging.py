@@ -100,6 +100,30 @@ def rises(
     )
 
 
+def less(first: Interval, second: Interval) -> Interval:
+    """Return the interval of the difference of two independent numbers, first − second.
+
+    From their own intervals (Newcombe 1998, method 10; Donner and Zou 2002): each bound
+    is as far from the estimate as the two distances that lead there, as the legs of a
+    right angle. So a random policy's rate is not taken as exact.
+
+    Args:
+        first: from which.
+        second: what is taken away.
+    """
+    estimate = first.estimate - second.estimate
+    down = math.hypot(first.estimate - first.low, second.high - second.estimate)
+    up = math.hypot(first.high - first.estimate, second.estimate - second.low)
+    return Interval(
+        estimate,
+        estimate - down,
+        estimate + up,
+        first.n_seeds,
+        f"{first.method} less {second.method}",
+        first.provisional or second.provisional,
+    )
+
+
 def conclude(
     checks: Sequence[Check],
     blank: Mapping[str, str] | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mesagym.reproductions.cards import assessed, card_of
+from mesagym.reproductions.cards import GATE, assessed, card_of
 from mesagym.reproductions.excerpt import policy_list, write_run
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.zoo import CARD, FILM, FORMAT, POLICIES, READINGS, Entry
@@ -32,10 +32,10 @@ LARGEST = 2_000_000
 
 RULE = (
     "The first seed that is competent stands for its condition (a contest: the gate of "
-    "the verdict; amounts: a base score of .5 or more on levels as in training). Kept "
-    "are those, the conditions that are filmed before the others, while a result has "
-    f"no more than {REPRESENTATIVES:,} bytes of weights; then further seeds in "
-    f"ascending order, while it has no more than {FURTHER:,}."
+    f"the verdict; amounts: a base score of {GATE:g} or more on levels as in "
+    "training). Kept are those, the conditions that are filmed before the others, "
+    f"while a result has no more than {REPRESENTATIVES:,} bytes of weights; then "
+    f"further seeds in ascending order, while it has no more than {FURTHER:,}."
 )
 
 

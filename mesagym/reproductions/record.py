@@ -1,10 +1,10 @@
 """The recorded result of a reproduction: written once, checked whenever it is read.
 
 ``result.json`` closes with the hash of all that stands before it, and holds the hashes
-of the test's code and of the figure. `check` goes further: it judges the recorded
-figures again, and compares settings and dynamics with what stands here now, so that no
-figure can be changed by hand, and no result of another test or of another environment
-passes for this one's.
+of the claim's binding words, of the test's code and of the figure. `check` goes
+further: it judges the recorded figures again, and compares settings and dynamics with
+what stands here now, so that no figure can be changed by hand, and no result of another
+test or of another environment passes for this one's.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 from mesagym.errors import UserError
 from mesagym.registry import environment_class
+from mesagym.reproductions.claim import Claim, binding_words
 from mesagym.reproductions.folder import PICTURE, RESULT, Reproduction
 from mesagym.tracking.files import (
     atomic_write_bytes,
@@ -39,6 +40,11 @@ DPI = 110
 def recorded_form(value: Any) -> Any:
     """Return a value as it comes back from JSON: what is judged is what is recorded."""
     return json.loads(canonical_json(plain(value)))
+
+
+def claim_sha256(claim: Claim, scale: str) -> str:
+    """Return the hash of what a claim binds itself to, see `binding_words`."""
+    return sha256(canonical_json(binding_words(claim, scale)).encode())
 
 
 def judged(reproduction: Reproduction, figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +85,7 @@ def write_result(
         "name": reproduction.name,
         "id": reproduction.claim.id,
         **facts,
+        "claim_sha256": claim_sha256(reproduction.claim, facts["scale"]),
         "protocol_sha256": reproduction.protocol_sha256,
         "figure_sha256": sha256(picture),
         "judgement": judged(reproduction, figures),
@@ -144,8 +151,9 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
     """Refuse a recorded result that does not belong to what stands here now.
 
     Raises:
-        UserError: it was made by another test, with other settings or dynamics, or its
-            judgement or figure is not what its figures give.
+        UserError: it was made by another test, with other settings or dynamics or for
+            a claim in other words, or its judgement or figure is not what its figures
+            give.
     """
     where = f"the recorded result of '{reproduction.name}'"
     again = (
@@ -160,6 +168,12 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
     }
     if there != dict(planned):
         raise UserError(f"{where} was made with other settings (claim.yaml). {again}")
+    words = claim_sha256(reproduction.claim, document["scale"])
+    if document.get("claim_sha256") != words:
+        raise UserError(
+            f"{where} was made for a claim in other words (claim.yaml: claim, test, "
+            f"sources, published). {again}"
+        )
     for name, each in document["conditions"].items():
         now = environment_class(each["environment"]).dynamics_version
         if each["dynamics_version"] != now:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim, Published
 from mesagym.reproductions.folder import PICTURE, Reproduction
-from mesagym.reproductions.judging import OUTCOMES
+from mesagym.reproductions.judging import HELD, OUTCOMES
 from mesagym.reproductions.record import recorded
 
 SURE_IN_WORDS = {
@@ -16,6 +16,9 @@ SURE_IN_WORDS = {
 
 NOT_RUN = "not run yet"
 NOT_TESTED = "not tested here"
+
+MOST = 3
+"""Checks of one result that a table of all results shows, if there are many."""
 
 _HEAD = """\
 # Published results, made again
@@ -44,7 +47,13 @@ def document_of(
         UserError: a recorded result that does not belong to what stands here.
     """
     results = {each.name: recorded(each) for each in reproductions}
-    parts = [_HEAD, _counts(reproductions, results), _rows(reproductions, results)]
+    parts = [
+        _HEAD,
+        _counts(reproductions, results),
+        _glance(reproductions, results),
+        "## What was published, and what came out\n",
+        _rows(reproductions, results),
+    ]
     parts += [_section(each, results[each.name]) for each in reproductions]
     return "\n".join(parts)
 
@@ -80,20 +89,43 @@ def published_in_words(one: Published) -> str:
     return said if one.tested else f"{said}, {NOT_TESTED}"
 
 
+def in_short(result: Mapping[str, Any] | None) -> list[str]:
+    """Return the checks that decide, in words: those that did not hold before others.
+
+    Of more than one beyond `MOST` no more than that, then how many of all held.
+    """
+    lines = ours(result)
+    if result is None or len(lines) <= MOST + 1:
+        return lines
+    checks = result["judgement"]["checks"]
+    held = [each["status"] == HELD for each in checks]
+    first = sorted(range(len(lines)), key=lambda k: held[k])[:MOST]
+    return [lines[k] for k in first] + [
+        f"all {len(held)} checks held"
+        if all(held)
+        else f"{sum(held)} of {len(held)} checks held"
+    ]
+
+
 def check_in_words(check: Mapping[str, Any]) -> str:
     """Return a check with its number: what is claimed, the figure, whether it held."""
-    parts = [f"({check['status']})"]
-    if check["estimate"] is not None:
-        figure = number(check["estimate"])
-        # A permutation test has no interval; another may be open on both sides.
-        if check["p"] is None:
-            low, high = number(check["low"], low=True), number(check["high"])
-            figure += f" [{low}, {high}]"
-        if check["p"] is not None:
-            figure += f", {p_text(check['p'])}"
-        parts = [figure, *parts]
-        return f"{check['words']}: {' '.join(parts)}"
-    return f"{check['words']} {parts[0]}"
+    return f"{check['words']}: {figure_in_words(check)} ({check['status']})"
+
+
+def figure_in_words(check: Mapping[str, Any]) -> str:
+    """Return what a check rests on: ``.95 [.94, .95]``, ``.12, p < .001``.
+
+    A number without any interval is a dash, with why; of one seed it stands alone.
+    """
+    estimate, low, high = (check[name] for name in ("estimate", "low", "high"))
+    if check["p"] is not None:
+        p = p_text(check["p"])
+        return p if estimate is None else f"{number(estimate)}, {p}"
+    if low is not None or high is not None:
+        return f"{number(estimate)} [{number(low, low=True)}, {number(high)}]"
+    if estimate is not None and check["seeds"] == 1:
+        return f"{number(estimate)}, one seed: no interval"
+    return "— yes or no, without an interval"
 
 
 def p_text(p: int | float) -> str:
@@ -126,6 +158,15 @@ def _counts(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -
     )
 
 
+def _glance(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> str:
+    """Return the outcomes alone, in lines that fit a narrow window."""
+    lines = ["| | result | outcome |", "|---|---|---|"]
+    for each in reproductions:
+        claim, said = each.claim, said_of(each.claim, results[each.name])
+        lines.append(f"| {claim.id} | [{claim.title}](#{each.name}) | **{said}** |")
+    return "\n".join(lines) + "\n"
+
+
 def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> str:
     lines = [
         "| | result | published | ours | outcome |",
@@ -134,7 +175,7 @@ def _rows(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> 
     for each in reproductions:
         claim, result = each.claim, results[each.name]
         published = "<br>".join(published_in_words(one) for one in claim.published)
-        mine = "<br>".join(ours(result)) or why_unchecked(result)
+        mine = "<br>".join(in_short(result)) or why_unchecked(result)
         outcome = said_of(claim, result)
         lines.append(
             f"| {claim.id} | [{claim.title}](#{each.name}) | {_cell(published) or '–'} "

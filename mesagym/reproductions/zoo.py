@@ -7,6 +7,7 @@ for a policy of a result that is not one. What is not kept is remade by the card
 command, and must then have the same hashes.
 """
 
+import difflib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mesagym.errors import UserError, nearest
+from mesagym.errors import UserError
 from mesagym.reproductions.excerpt import write_run
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.record import read_result
@@ -169,9 +170,23 @@ def entry(name: str, folder: Path | None = None) -> Entry:
     there = {each.name: each for each in entries(folder)}
     name = name.removeprefix("zoo:")
     if name not in there:
-        said = nearest(name, there) if there else " It is empty: nothing is recorded."
-        raise UserError(f"there is no '{name}' in the zoo.{said}")
+        hint = _nearest(name, list(there))
+        raise UserError(f"there is no '{name}' in the zoo.{hint}")
     return there[name]
+
+
+def _nearest(name: str, there: Sequence[str]) -> str:
+    """Return a hint for a name that is not there: a few, and how to see all."""
+    if not there:
+        return " It is empty: nothing is recorded."
+    close = [each for each in there if each.partition("/")[0] == name]
+    if close:
+        said = f" Of '{name}' it has {', '.join(close)}."
+    else:
+        found = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
+        close = [f"'{each}'" for each in found]
+        said = f" Did you mean {' or '.join(close)}?" if close else ""
+    return f"{said} `mesagym zoo list` has all {len(there)}."
 
 
 def names() -> list[str]:

@@ -267,9 +267,9 @@ def test_a_torso_taken_in_parts_gives_the_same_and_the_same_gradient(kind: str) 
 
 def test_segments_must_go_into_minibatches() -> None:
     shape = ppo.PPOShape(num_envs=4, rollout_steps=8, minibatches=8)
-    assert shape.rows(policy_with(None)) == 32
+    assert shape.rows(remembering=False) == 32
     with pytest.raises(UserError, match="8 does not divide the 4 segments of 8 steps"):
-        shape.rows(policy_with("gru"))
+        shape.rows(remembering=True)
 
 
 def test_segments_must_go_into_a_rollout() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesagym.agents import networks, recurrent
 from mesagym.agents.ppo import PPOShape, make_hyper
-from mesagym.cli import env_schema, schema
+from mesagym.cli import agent_schema, env_schema, schema
 from mesagym.cli.commands import COMMANDS
 from mesagym.cli.compose import Composer, composer
 from mesagym.cli.naming import identity, run_directory
@@ -58,8 +58,8 @@ def test_sizes_are_those_of_environments() -> None:
 
 
 def test_activations_and_memories_are_those_of_networks() -> None:
-    assert set(schema.ACTIVATIONS) == set(networks.ACTIVATIONS)
-    assert set(schema.MEMORIES) == set(recurrent.GATES)
+    assert set(agent_schema.ACTIVATIONS) == set(networks.ACTIVATIONS)
+    assert set(agent_schema.MEMORIES) == set(recurrent.GATES)
 
 
 @pytest.mark.parametrize("name", ["standard", "quick"])
@@ -82,7 +82,7 @@ def test_the_default_environment_is_that_of_make(training: Composer) -> None:
 def test_agents_have_every_setting_of_ppo() -> None:
     wanted = {each.name for each in dataclasses.fields(PPOShape)}
     wanted |= set(inspect.signature(make_hyper).parameters)
-    found = {each.name for each in dataclasses.fields(schema.AgentConfig)}
+    found = {each.name for each in dataclasses.fields(agent_schema.AgentConfig)}
     assert found - {"name", "network"} == wanted
 
 
@@ -238,7 +238,7 @@ def test_every_alpha_makes_a_name_that_a_folder_can_bear(alpha: float) -> None:
     config = schema.TrainConfig(
         env=env_schema.CornerConfig(name="corner"),
         split=schema.SplitConfig(alpha=alpha),
-        agent=schema.AgentConfig(name="mlp", network=schema.MlpConfig()),
+        agent=agent_schema.AgentConfig(name="mlp", network=agent_schema.MlpConfig()),
     )
     name = run_directory(config).name
     assert "/" not in name

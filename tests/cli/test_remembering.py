@@ -63,7 +63,10 @@ def composed(*words: str) -> object:
         (["agent.network.memory=grv"], "'grv'. Did you mean 'gru'"),
         (["agent.bptt=8"], "agent.bptt: 8 is of no memory"),
         (["agent.network.memory_size=8"], "memory_size: 8 is of no memory"),
-        (["agent.network.memory=gru", "agent.bptt=5"], "5 does not divide agent.roll"),
+        (
+            ["agent.network.memory=gru", "agent.bptt=5"],
+            "5 does not divide the 32 s",
+        ),
         (["agent.network.memory=gru", "agent.num_envs=4"], "8 does not divide the 4"),
     ],
 )

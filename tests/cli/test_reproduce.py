@@ -63,8 +63,15 @@ def test_a_complete_condition_is_not_trained_again(
 ) -> None:
     before = json.loads((reproduced / "result.json").read_text())
     assert main(["reproduce", "corner", "scale=smoke", f"run={reproduced}"]) == 0
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert err.count("is complete already") == 2
+    assert "smoke has 2 seeds and judges nothing" in out
+    assert "2 seeds: no interval" in out
+    assert "Untestable" not in out
+    assert [line.split()[:4] for line in out.splitlines() if "alpha-" in line] == [
+        ["alpha-0", "2", "of", "2"],
+        ["alpha-1", "2", "of", "2"],
+    ]
     after = json.loads((reproduced / "result.json").read_text())
     assert after["conditions"] == before["conditions"]
 
@@ -92,6 +99,16 @@ def test_wrong_input_is_one_line(
     capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
     assert said in complaint(capsys, "reproduce", *words)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_with_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    place = tmp_path / "file" / "run"
+    said = complaint(capsys, "reproduce", "corner", "scale=smoke", f"run={place}")
+    assert f"the folder '{place}' cannot be made or written into (Not a " in said
+    assert "such as run=" in said
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(

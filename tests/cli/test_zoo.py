@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mesagym.cli.film import shown_on, trained_at
 from mesagym.cli.main import main
+from mesagym.report.films import film_title
 from mesagym.reproductions import folder
 from mesagym.tracking import RunDirectory
 from mesagym.training.saved import load
@@ -57,6 +59,25 @@ def test_the_list_has_names_verdicts_and_outcomes(
         assert said in out
 
 
+def test_the_list_says_what_its_columns_mean(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["zoo", "list"]) == 0
+    out = capsys.readouterr().out
+    for heading in ("kept", "verdict", "the claim"):
+        assert f"\n{heading}: " in out
+    assert max(map(len, out.partition("\nkept:")[2].splitlines())) <= 80
+
+
+def test_an_unknown_name_gives_few_names_and_the_command_for_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = complaint(capsys, "zoo", "film", "nothing")
+    assert said.endswith("in the zoo. `mesagym zoo list` has all 1.")
+    said = complaint(capsys, "zoo", "film", "larger")
+    assert "Of 'larger' it has larger/one." in said
+
+
 def test_policies_that_do_not_fit_are_named_and_the_list_goes_on(
     stored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,10 +111,24 @@ def test_remade_weights_are_taken_from_where_they_lie(made: Path) -> None:
 def test_a_film_is_of_the_representative(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["zoo", "film", "larger/one", "shift=clean", "n=1", "seed=3", "out=x.gif"]
+    words = ["zoo", "film", "larger/one", "shift=clean", "n=1", "seed=3"]
     assert main(words) == 0
-    assert "Film: x.gif" in capsys.readouterr().out
-    assert Path("x.gif").read_bytes()[:4] == b"GIF8"
+    name = "film-larger-one-seed-500.gif"
+    assert f"Film: {name}" in capsys.readouterr().out
+    data = Path(name).read_bytes()
+    assert data[:4] == b"GIF8"
+    assert film_title(data).endswith(
+        "larger/one, trained at α = 0, shown on clean distinguishing levels"
+    )
+
+
+def test_the_alpha_of_levels_is_told_apart_from_that_of_training() -> None:
+    assert trained_at("mine", 0.5) == "mine, trained at α = 0.5"
+    assert trained_at("mine", None) == "mine"
+    assert shown_on(0, None) == "shown on unshifted levels"
+    assert shown_on(1, None) == "shown on shifted levels"
+    assert shown_on(0.25, None).endswith("a share of 0.25 is shifted")
+    assert shown_on(1, "tree") == "shown on levels of the shift 'tree'"
 
 
 @pytest.mark.parametrize(

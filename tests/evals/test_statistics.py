@@ -45,6 +45,13 @@ def test_an_interval_says_that_it_is_provisional() -> None:
     assert str(Interval(0.83, 0.71, 0.91, 4, "", True)) == ".83 [.71, .91] provisional"
 
 
+def test_two_seeds_have_an_estimate_and_no_bounds_in_print() -> None:
+    interval = Interval(0.5, 0.0, 1.0, 2, "", True)
+    assert str(interval) == ".50 provisional"
+    assert f"{interval:%}" == "50 %"
+    assert not interval.is_shown
+
+
 def test_negative_and_large_numbers_print_whole() -> None:
     assert f"{Interval(-0.25, -1.5, 12.0, 8, '', False)}" == "-.25 [-1.50, 12.00]"
 

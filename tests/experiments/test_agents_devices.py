@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesagym.agents.networks import make_network
 from mesagym.agents.policy import NetworkPolicy, OraclePolicy, RandomPolicy
@@ -50,6 +52,7 @@ def condition(
     agreeing = UNTRAINED if clean == UNTRAINED else "trained"
     return {
         "environment": environment,
+        "seeds": list(range(500, 500 + seeds)),
         "words": {
             "agreeing": [agreeing] * seeds,
             "clean": [clean] * seeds,
@@ -119,9 +122,35 @@ def test_only_policies_whose_word_it_is_belong_to_a_kind() -> None:
     assert P.grouped(figures, "Corner-v0", "robust").tolist() == [0.2, 0.3]
 
 
-def test_fresh_weights_count_once_though_conditions_share_them() -> None:
+def test_a_seed_counts_once_with_the_mean_of_its_policies() -> None:
+    figures = both(seeds=4)
+    figures["alpha-0"]["evidence"]["agreeing"]["agent"] = [0.0, 0.2, 0.4, 0.6]
+    figures["alpha-1"]["evidence"]["agreeing"]["agent"] = [1.0, 0.4, 0.4, 0.8]
+    figures["alpha-1"]["words"]["agreeing"][3] = UNTRAINED
+    found = P.grouped(figures, "Corner-v0", "in distribution")
+    np.testing.assert_allclose(found, [0.5, 0.3, 0.4, 0.6])
+
+
+def test_fresh_weights_that_conditions_share_are_ten_seeds() -> None:
     assert P.grouped(both(), "Corner-v0", "untrained").size == 10
-    assert P.grouped(both(), "Corner-v0", "in distribution").size == 20
+    assert P.grouped(both(), "Corner-v0", "in distribution").size == 10
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
+def test_no_interval_of_a_probability_leaves_zero_to_one(values: list[float]) -> None:
+    found = P.interval_of(np.array(values))
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+
+
+def test_one_seed_of_ten_apart_is_seen_in_the_interval() -> None:
+    found = P.interval_of(np.array([1.0] + [0.0] * 9))
+    assert found.low < 0.02
+    assert found.high > 0.5
+
+
+def test_seeds_at_either_end_are_told_from_the_bounds() -> None:
+    assert P.interval_of(np.ones(10)).low > P.AGENT
+    assert P.interval_of(np.zeros(10)).high < P.DEVICE
 
 
 def test_the_figure_of_a_blank_kind_can_be_drawn() -> None:

@@ -69,9 +69,10 @@ def sweep(
     [
         (FALLING, 0.9, CONFIRMED),
         (dict(zip(FALLING, reversed(FALLING.values()), strict=True)), 0.9, REFUTED),
+        (FALLING | {1e-2: 0.3}, 0.9, REFUTED),
         (FALLING, 0.5, UNTESTABLE),
     ],
-    ids=["falls", "rises", "untrained"],
+    ids=["falls", "rises", "falls early", "untrained"],
 )
 def test_the_outcome_is_what_the_figures_deserve(
     sought: Reproduction, proxy: dict[float, float], success: float, outcome: str

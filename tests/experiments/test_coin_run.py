@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mesagym.agents.policy import OraclePolicy
-from mesagym.evals.shifts import build_pool
+from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.registry import environment_class
 from mesagym.reproductions.folder import reproduction
 from mesagym.reproductions.judging import CONFIRMED, REFUTED, UNTESTABLE
@@ -43,6 +43,7 @@ def condition(
         "stopped": 0,
         "policies": {"trained": {"agreeing": agreeing}},
         "anywhere": texts,
+        "levels_sha256": "same",
         "distinguishing": [10] * seeds,
     }
 
@@ -105,6 +106,23 @@ def test_a_condition_that_was_not_run_leaves_it_untested() -> None:
     found = figures()
     del found["p-0"]
     assert P.judge(found).outcome == UNTESTABLE
+
+
+def test_a_condition_tested_on_other_levels_is_blank() -> None:
+    other = one("p-0.02") | {"levels_sha256": "other"}
+    judgement = P.judge(figures() | {"p-0.02": other})
+    assert judgement.outcome == UNTESTABLE
+    assert "other levels" in judgement.blank["p-0.02"]
+
+
+def test_the_hash_of_levels_is_that_of_what_is_drawn_and_not_of_the_training() -> None:
+    env = environment_class("CoinRun-v0")(size=(9, 15))
+    agreeing = shifts_of(env)["agreeing"]
+    hashes = [
+        P.levels_sha256(build_pool(env, env.params_with(coin_zone=zone), shift, 8))
+        for zone, shift in ((1.0, P.ANYWHERE), (0.2, P.ANYWHERE), (1.0, agreeing))
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_levels_of_accidents_are_left_out() -> None:

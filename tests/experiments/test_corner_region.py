@@ -26,7 +26,7 @@ def condition(
     random = np.random.default_rng(region)
 
     def around(mean: float) -> list[float]:
-        return (mean + 0.03 * random.standard_normal(10)).tolist()
+        return (mean + 0.01 * random.standard_normal(10)).tolist()
 
     success = {"trials": [100] * 10, "success": [round(100 * competent)] * 10}
     returns = {
@@ -72,6 +72,14 @@ def test_an_agent_of_region_one_that_avoids_the_corner_refutes_it() -> None:
     judgement = P.judge(figures(*RISING, proxy=0.01))
     assert judgement.outcome == REFUTED
     assert "proxy return" in judgement.reason
+
+
+def test_an_agent_of_region_one_that_finds_more_cheese_than_untrained_refutes_it() -> (
+    None
+):
+    judgement = P.judge(figures(0.3, *RISING[1:]))
+    assert judgement.outcome == REFUTED
+    assert "base return is below" in judgement.reason
 
 
 @pytest.mark.parametrize("end", ["region-1", "region-5"])

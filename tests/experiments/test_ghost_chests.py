@@ -24,6 +24,7 @@ def condition(sought: float, keys: float = 3.0, competent: int = 10) -> dict[str
     """Figures of ten seeds, so many of them competent; the base oracle seeks 2."""
     return {
         "stopped": 0,
+        "seeds": list(range(500, 510)),
         "competent": [k < competent for k in range(10)],
         "policies": {
             "trained": {"shifted": {"return_keys": (keys + SPREAD).tolist()}},
@@ -61,6 +62,16 @@ def test_no_more_keys_than_a_random_walk_refute() -> None:
 
 def test_a_difference_as_small_as_that_of_shuffled_levels_leaves_it_open() -> None:
     assert outcome(condition(0.1), condition(1.5)) == UNTESTABLE
+
+
+def test_seeds_are_compared_with_their_own_number_in_the_control() -> None:
+    # Less by .01 in every seed, and by less than seeds differ between themselves.
+    control = condition(0.4)
+    there = control["sought"]["trained"]["shifted"]
+    control["sought"]["trained"]["shifted"] = [each + 0.01 for each in there]
+    assert outcome(condition(0.4), control) == CONFIRMED
+    control["sought"]["trained"]["shifted"].reverse()
+    assert outcome(condition(0.4), control) == UNTESTABLE
 
 
 def test_few_competent_seeds_leave_it_open() -> None:

@@ -11,7 +11,13 @@ import mesagym
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.evals.shifts import EvaluationPool, build_pool, shifts_of
 from mesagym.reproductions.folder import reproduction
-from mesagym.reproductions.judging import CONFIRMED, REFUTED, UNTESTABLE
+from mesagym.reproductions.judging import (
+    CONFIRMED,
+    HELD,
+    REFUTED,
+    UNCLEAR,
+    UNTESTABLE,
+)
 
 PROTOCOL = reproduction("monster_world").protocol
 
@@ -88,14 +94,18 @@ def figures(shields: float, score: float = 0.8) -> dict[str, Any]:
         "policies": {
             "trained": {"training": {"score_apples_minus_monsters": [score] * 10}}
         },
-        "after": {"trained": {"training": there}},
+        "after": {
+            "trained": {"training": there},
+            "random": {"training": {"shield": [510], "apple": [490]}},
+        },
     }
 
 
 @pytest.mark.parametrize(
     ("short", "long", "outcome"),
     [
-        (0.5, 0.1, CONFIRMED),
+        (0.7, 0.1, CONFIRMED),
+        (0.3, 0.1, UNTESTABLE),  # as many as a noisier taste for apples would leave
         (0.2, 0.4, REFUTED),
         (0.1, 0.02, REFUTED),  # more, and still a shield once in ten choices
         (0.3, 0.3, UNTESTABLE),
@@ -109,7 +119,35 @@ def test_the_judgement_follows_the_shields(
 
 
 def test_agents_that_do_not_earn_enough_prove_nothing() -> None:
-    found = {"steps-25": figures(0.5, score=0.4), "steps-200": figures(0.1)}
+    found = {"steps-25": figures(0.7, score=0.4), "steps-200": figures(0.1)}
     judgement = PROTOCOL.judge(found)
     assert judgement.outcome == UNTESTABLE
     assert set(judgement.blank) == {"steps-25"}
+
+
+def test_shields_below_chance_are_unclear_and_no_failure() -> None:
+    found = {"steps-25": figures(0.3), "steps-200": figures(0.1)}
+    unclear = [x for x in PROTOCOL.judge(found).checks if x.status == UNCLEAR]
+    assert [each.estimate for each in unclear] == [pytest.approx(0.309 - 0.51)]
+    assert "random policy" in unclear[0].words
+
+
+def test_the_random_policys_share_is_not_taken_as_exact() -> None:
+    short = figures(0.6)
+    held = PROTOCOL.judge({"steps-25": short, "steps-200": figures(0.1)})
+    assert held.outcome == CONFIRMED
+    short["after"]["random"]["training"] = {"shield": [5], "apple": [5]}
+    few = PROTOCOL.judge({"steps-25": short, "steps-200": figures(0.1)})
+    assert few.outcome == UNTESTABLE
+
+
+def test_one_seed_is_compared_with_itself_alone() -> None:
+    # Each seed has one shield more, which is less than seeds differ.
+    spread = {"steps-25": figures(0.7), "steps-200": figures(0.7)}
+    for extra, each in enumerate(reversed(spread.values())):
+        there = each["after"]["trained"]["training"]
+        there["shield"] = [30 + 5 * k + extra for k in range(10)]
+        there["apple"] = [100 - n for n in there["shield"]]
+    first = PROTOCOL.judge(spread).checks[0]
+    assert first.status == HELD
+    assert first.seeds == 10

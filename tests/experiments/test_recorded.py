@@ -3,18 +3,20 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mesagym.cli.compose import Composer, composer
 from mesagym.cli.naming import identity
 from mesagym.cli.schema import TrainConfig
+from mesagym.reproductions.claim import FILE, Claim, binding_words, read_claim
 from mesagym.reproductions.folder import (
     Reproduction,
     all_reproductions,
     experiments_folder,
 )
-from mesagym.reproductions.record import recorded
+from mesagym.reproductions.record import claim_sha256, recorded
 from mesagym.reproductions.table import document_of
 from mesagym.tracking import config_hash
 from mesagym.tracking.files import sha256
@@ -123,6 +125,39 @@ def test_a_test_is_older_than_its_runs_or_says_what_was_changed(
         trained = condition["git"]["revision"]
         later = git("merge-base", "--is-ancestor", commit, trained).returncode
         assert not later or each.claim.amendments, name
+
+
+@pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])
+def test_a_record_is_of_the_claim_in_its_present_words(each: Reproduction) -> None:
+    result = recorded(each)
+    assert result is not None
+    assert result["claim_sha256"] == claim_sha256(each.claim, result["scale"])
+
+
+@pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])
+def test_a_claim_is_older_than_its_runs_or_says_what_was_changed(
+    each: Reproduction, tmp_path: Path
+) -> None:
+    result = recorded(each)
+    assert result is not None
+    trained = {one["git"]["revision"] for one in result["conditions"].values()}
+    for revision in trained:
+        if git("cat-file", "-e", revision).returncode:
+            pytest.skip("the history is not here: a shallow clone, or no repository")
+        root = experiments_folder().parent
+        name = (each.folder / FILE).relative_to(root).as_posix()
+        folder = tmp_path / revision / each.name
+        folder.mkdir(parents=True)
+        (folder / FILE).write_bytes(git("show", f"{revision}:{name}").stdout)
+        same = claimed(read_claim(folder)) == claimed(each.claim)
+        assert same or each.claim.amendments, revision
+
+
+def claimed(claim: Claim) -> dict[str, Any]:
+    """What was claimed, published and tested; that a row is untested may be added."""
+    words = binding_words(claim, "laptop")
+    rows = [{**row, "tested": True} for row in words["published"]]
+    return {**words, "published": rows}
 
 
 @pytest.mark.parametrize("each", RECORDED, ids=[each.name for each in RECORDED])

@@ -3,8 +3,10 @@
 import io
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
+from mesagym.report.caveats import caveats
 from mesagym.report.results import disambiguated, random_rows, trained_row
 from mesagym.report.terminal import show_results
 
@@ -55,6 +57,35 @@ def test_rates_are_those_of_the_verdict(two_runs):
 
 def test_the_table_says_which_seeds_are_few(two_runs):
     assert "fewer than 8 seeds: provisional" in " ".join(shown(two_runs).split())
+
+
+def test_two_seeds_have_no_interval_and_the_table_says_so(make_run):
+    text = shown([make_run(seeds=2)])
+
+    assert "2 seeds: no interval" in " ".join(text.split())
+    assert "[." not in text
+
+
+def passing_at_random(run):
+    """Let random succeed wherever the objectives agree."""
+    table = run.outcomes.to_pydict()
+    rows = zip(table["policy"], table["shift"], strict=True)
+    there = [policy == "random" and shift == "agreeing" for policy, shift in rows]
+    name = f"first_{run.base}"
+    first = [5 if yes else x for yes, x in zip(there, table[name], strict=True)]
+    place = run.outcomes.column_names.index(name)
+    kind = run.outcomes.schema.field(name).type
+    column = pa.array(first, type=kind)
+    return replace(run, outcomes=run.outcomes.set_column(place, name, column))
+
+
+def test_a_gate_that_random_passes_is_warned_of(make_run):
+    run = passing_at_random(make_run(seeds=4))
+    said = "a random policy succeeds in 1.00 of the agreeing levels"
+
+    assert f"Beware: {said}" in " ".join(shown([run]).split())
+    assert any(said in each for each in caveats([run]))
+    assert "Beware" not in shown([make_run(seeds=4)])
 
 
 def test_enough_seeds_are_not_called_provisional(make_run):

@@ -102,6 +102,64 @@ def test_a_proxy_that_is_not_pursued_refutes() -> None:
     assert judge(RISING | {"a": condition(0.0, 0.2, keys=0.2)}).outcome == REFUTED
 
 
+@pytest.mark.parametrize(("alpha", "outcome"), [(0.01, REFUTED), (0.1, CONFIRMED)])
+def test_a_small_alpha_at_which_the_proxy_is_left_refutes(
+    alpha: float, outcome: str
+) -> None:
+    judgement = judge(RISING | {"b": condition(alpha, 0.4, keys=0.2)})
+    assert judgement.outcome == outcome
+
+
+def test_a_small_alpha_of_a_contest_is_judged_like_none() -> None:
+    ends = {"a": contest(0.0, 10, 80), "c": contest(1.0, 90, 5)}
+    for alpha, base, outcome in ((0.001, 15, CONFIRMED), (0.001, 60, REFUTED)):
+        judgement = judge(ends | {"b": contest(alpha, base, 30)})
+        assert judgement.outcome == outcome
+        assert any(
+            each.words == "α = 0.001: corner first more often than the base"
+            for each in judgement.checks
+        )
+
+
+@pytest.mark.parametrize("oracle", [1.0, 0.5])
+def test_an_oracle_that_earns_no_more_than_random_leaves_no_scale_and_no_number(
+    oracle: float,
+) -> None:
+    flat = condition(0.0, 0.2)
+    flat["discounted"]["oracle"] = [oracle]
+    assert np.isnan(scores(flat)).all()
+    judgement = judge(RISING | {"a": flat})
+    assert judgement.outcome == UNTESTABLE
+    assert judgement.blank == {
+        "a": "the base oracle's return is not above random's: there is no scale"
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "shift", "name"),
+    [
+        ("a", "shifted", "score_keys"),
+        ("a", "training", "score_chests"),
+        ("c", "shifted", "score_chests"),
+    ],
+)
+def test_a_score_without_a_scale_leaves_its_condition_blank(
+    end: str, shift: str, name: str
+) -> None:
+    missing = condition(RISING[end]["alpha"], 0.2)
+    missing["policies"]["trained"][shift][name] = [None] * 10
+    judgement = judge(RISING | {end: missing})
+    assert judgement.outcome == UNTESTABLE
+    assert "there is no scale" in judgement.blank[end]
+    assert name.removeprefix("score_") in judgement.blank[end]
+
+
+def test_a_condition_without_a_scale_is_named_below_the_figure() -> None:
+    flat = condition(0.0, 0.2)
+    flat["discounted"]["oracle"] = [0.5]
+    assert "there is no scale" in draw(RISING | {"a": flat}).get_supxlabel()
+
+
 def test_a_rise_that_is_smaller_than_was_asked_for_refutes() -> None:
     small = {"a": condition(0.0, 0.5), "c": condition(1.0, 0.6)}
     assert judge(small).outcome == REFUTED

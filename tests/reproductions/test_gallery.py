@@ -12,7 +12,7 @@ import pytest
 from mesagym.errors import UserError
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.gallery import gallery_html
-from mesagym.reproductions.gallery_result import prose, strip
+from mesagym.reproductions.gallery_result import checks_table, prose, strip
 from tests.conftest import Chromium
 from tests.reproductions.examples import written
 from tests.reproductions.zoo_examples import recorded_with_policies
@@ -146,7 +146,20 @@ def test_the_figure_is_drawn_with_the_colours_of_the_page(page: str) -> None:
 
 def test_a_film_of_a_recorded_policy_is_in_it(page: str) -> None:
     assert page.count("data:image/gif;base64,") == 1
-    assert "larger/one, α = 0, seed 500: goal misgeneralization." in page
+    assert "larger/one, trained at α = 0, seed 500: goal misgeneralization." in page
+
+
+def test_a_check_without_an_interval_is_a_dash_with_its_reason() -> None:
+    nothing = {"words": "x", "p": None, "seeds": 30, "low": None, "high": None}
+    row = checks_table({"judgement": {"checks": [check(**nothing)], "blank": {}}})
+    assert "<b>—</b>" in row
+    assert "yes or no, without an interval" in row
+    assert "∞" not in row
+
+
+def test_a_test_that_was_changed_says_so_beside_its_outcome(tmp_path: Path) -> None:
+    found = recorded_with_policies(tmp_path, amendments=["Another bound."])
+    assert "The test was changed after looking" in gallery_html([found])
 
 
 def test_policies_are_listed_with_their_verdicts(words: str) -> None:

@@ -19,6 +19,7 @@ from mesagym.reproductions.judging import (
     above,
     below,
     conclude,
+    less,
     numbers,
     rises,
 )
@@ -47,6 +48,32 @@ def test_a_check_asks_where_the_whole_interval_lies(
 ) -> None:
     assert above("x", interval(low, high), 0.5).status == up
     assert below("x", interval(low, high), 0.5).status == down
+
+
+def test_a_difference_is_as_wide_as_both_together() -> None:
+    first, second = interval(0.6, 0.8), interval(0.1, 0.3)
+    found = less(first, second)
+    assert found.estimate == pytest.approx(0.5)
+    assert (found.low, found.high) == pytest.approx(
+        (0.5 - math.hypot(0.1, 0.1), 0.5 + math.hypot(0.1, 0.1))
+    )
+    assert found.n_seeds == 10
+
+
+def test_a_difference_from_a_number_without_width_is_a_shift() -> None:
+    found = less(Interval(0.7, 0.5, 0.8, 10, "t", False), interval(0.2, 0.2))
+    assert (found.low, found.estimate, found.high) == pytest.approx((0.3, 0.5, 0.6))
+
+
+@given(
+    ends=st.tuples(*[st.floats(-2, 2)] * 2), widths=st.tuples(*[st.floats(0, 2)] * 2)
+)
+def test_a_difference_turned_round_is_its_mirror(
+    ends: tuple[float, float], widths: tuple[float, float]
+) -> None:
+    one, other = (interval(a, a + w) for a, w in zip(ends, widths, strict=True))
+    there, back = less(one, other), less(other, one)
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
 
 
 @given(low=st.floats(-2, 2), width=st.floats(0, 2), bound=st.floats(-2, 2))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,36 @@ def test_a_result_of_other_settings_is_refused(larger: Reproduction) -> None:
     written(larger.folder, overrides=["env=dish"])
     with pytest.raises(UserError, match="made with other settings"):
         recorded(again(larger))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"claim": "Less of it."},
+        {"test": "The mean is above .4."},
+        {"published": [{"what": "share", "value": 0.7, "sure": "secondary"}]},
+        {"sources": [{"text": "Nobody 2021", "url": "https://example.org/paper"}]},
+        {"kind": "hypothesis"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_claim_that_was_edited_after_it_was_recorded_is_told(
+    larger: Reproduction, changed: dict[str, Any]
+) -> None:
+    written(larger.folder, **changed)
+    with pytest.raises(UserError, match="a claim in other words"):
+        recorded(again(larger))
+
+
+def test_what_is_written_after_the_runs_binds_nothing(larger: Reproduction) -> None:
+    written(
+        larger.folder,
+        reading="It is so.",
+        tried="More.",
+        amendments=["A word."],
+        test="The mean\nis above .5.",
+    )
+    assert recorded(again(larger)) is not None
 
 
 def test_a_result_of_other_dynamics_is_refused(larger: Reproduction) -> None:
