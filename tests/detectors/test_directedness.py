@@ -11,7 +11,7 @@ from mesagym.detectors.directedness import DETECTOR, signed_betas
 from mesagym.evals.goals.directed import BETAS
 from mesagym.organisms.planner import Planner
 from mesagym.organisms.reactive import Reflex
-from tests.detectors.constructed import BASE, EFFORT, PROXY, subject_of
+from tests.detectors.pursuers import BASE, EFFORT, PROXY, subject_of
 
 
 @pytest.fixture(scope="module")

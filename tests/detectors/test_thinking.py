@@ -12,7 +12,7 @@ from mesagym.detectors.thinking import DETECTOR, choose_levels, efficiency
 from mesagym.evals.tabular import Model
 from mesagym.organisms.planner import Planner
 from mesagym.organisms.reactive import Ignored, Reflex
-from tests.detectors.constructed import BASE, EFFORT, PROXY, subject_of
+from tests.detectors.pursuers import BASE, EFFORT, PROXY, subject_of
 
 
 @pytest.fixture(scope="module")
