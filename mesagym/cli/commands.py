@@ -106,6 +106,24 @@ COMMANDS: dict[str, Command] = {
         ),
         words=("action", "name"),
     ),
+    "organisms": Command(
+        "make models whose inside is known, and prove their labels",
+        (
+            "mesagym organisms list",
+            "mesagym organisms make all scale=smoke",
+            "mesagym organisms make O1,O3 scale=full",
+        ),
+        words=("action", "names"),
+    ),
+    "detect": Command(
+        "look for search, goals and conditions inside policies",
+        (
+            "mesagym detect list",
+            "mesagym detect bench scale=smoke",
+            "mesagym detect run=runs/mine",
+        ),
+        words=("action",),
+    ),
     "demo": Command(
         "the main job in some minutes: two trainings, a table, a report",
         ("mesagym demo", "mesagym demo seeds=8 run=runs/my-demo"),
@@ -127,9 +145,11 @@ def as_overrides(command: str, words: list[str]) -> list[str]:
     free = iter(COMMANDS[command].words)
     found = []
     for word in words:
-        bare = re.fullmatch(r"[\w./-]+", word) is not None
+        bare = re.fullmatch(r"[\w./,-]+", word) is not None
         key = next(free, None) if bare else None
-        found.append(word if key is None else f"{key}={word}")
+        # Hydra would take a comma for a sweep over the parts.
+        said = f"'{word}'" if "," in word else word
+        found.append(word if key is None else f"{key}={said}")
     return found
 
 

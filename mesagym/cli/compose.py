@@ -22,7 +22,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mesagym.cli import agent_schema, level_schema, schema
+from mesagym.cli import agent_schema, detect_schema, level_schema, schema
 from mesagym.cli.check import settle
 from mesagym.cli.env_schema import ENVIRONMENTS
 from mesagym.cli.explain import explained, unknown_key
@@ -38,6 +38,8 @@ SCHEMAS: dict[str, Any] = {
     "report": schema.ReportConfig,
     "reproduce": schema.ReproduceConfig,
     "zoo": schema.ZooConfig,
+    "organisms": detect_schema.OrganismsConfig,
+    "detect": detect_schema.DetectConfig,
     "demo": schema.DemoConfig,
     "doctor": schema.DoctorConfig,
     "check-split": level_schema.CheckSplitConfig,

@@ -39,6 +39,7 @@ class Recipe:
         title: a few words.
         construction: how it is made, the same words for all that are made alike.
         words: what guarantees its labels, or made them likely, one sentence.
+        labels: what they are, in short: a capital where one holds, else a small letter.
         make: from a workshop and a seed, a policy, weights and labels.
         environments: registered names of those that it is made for.
         marked: whether it is made for each family of markers.
@@ -48,6 +49,7 @@ class Recipe:
     title: str
     construction: str
     words: str
+    labels: str
     make: Callable[["Workshop", int], Made] = field(repr=False)
     environments: tuple[str, ...] = ("TwoGoals-v0", "Corner-v0")
     marked: bool = False
@@ -368,6 +370,7 @@ def recipes() -> dict[str, Recipe]:
             "soft value iteration",
             "fixed kernels",
             "Kernels are the four moves and the reward is a parameter.",
+            "SRGc",
             _o1,
         ),
         Recipe(
@@ -375,6 +378,7 @@ def recipes() -> dict[str, Recipe]:
             "value-iteration network",
             "imitation",
             "A value-iteration network learned O1's actions.",
+            "SRGc",
             _o2,
         ),
         Recipe(
@@ -382,6 +386,7 @@ def recipes() -> dict[str, Recipe]:
             "reactive network",
             "distillation",
             "Three convolutions and a dense layer learned O1's actions.",
+            "srGc",
             _o3,
         ),
         Recipe(
@@ -389,6 +394,7 @@ def recipes() -> dict[str, Recipe]:
             "reflex",
             "fixed reflex",
             "It walks the straight line to a goal that is a parameter.",
+            "srGc",
             _o3r,
         ),
         Recipe(
@@ -396,6 +402,7 @@ def recipes() -> dict[str, Recipe]:
             "value-iteration network, its planner cut off",
             "cut wire",
             "O2's planner runs on and its wire to the heads carries zeros.",
+            "SrGc",
             _o4,
         ),
         Recipe(
@@ -403,6 +410,7 @@ def recipes() -> dict[str, Recipe]:
             "decoy: an ignored planner",
             "ignored planner",
             "O1's planner runs beside O3, which acts.",
+            "SrGc",
             _o5a,
         ),
         Recipe(
@@ -410,6 +418,7 @@ def recipes() -> dict[str, Recipe]:
             "decoy: a reactive network that tells a plan",
             "auxiliary head",
             "A trunk learned O1's actions and to tell O1's plan, which nothing reads.",
+            "srGc",
             _o5b,
         ),
         Recipe(
@@ -417,6 +426,7 @@ def recipes() -> dict[str, Recipe]:
             "planner behind a marker's gate",
             "gate",
             "Where the level is marked, the gate passes the proxy's reward.",
+            "SRGC",
             _o8,
             ("TwoGoals-v0",),
             marked=True,
@@ -426,6 +436,7 @@ def recipes() -> dict[str, Recipe]:
             "the gated planner, distilled",
             "distillation",
             "Three convolutions and a dense layer learned O8's actions.",
+            "srGC",
             _o8d,
             ("TwoGoals-v0",),
             marked=True,
@@ -435,6 +446,7 @@ def recipes() -> dict[str, Recipe]:
             "planner that sees the marker and ignores it",
             "gate",
             "The gate sees the marker, and what it passes is the same.",
+            "SRGc",
             _o8c,
             ("TwoGoals-v0",),
             marked=True,
@@ -444,6 +456,7 @@ def recipes() -> dict[str, Recipe]:
             "goal encoder and planner",
             "modular",
             "A learned encoder's z is the fixed planner's reward.",
+            "SRGc",
             _o9,
         ),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import Labels
+from mesagym.registry import config_name
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Specimen:
         proofs: of the labels; empty until `mesagym.organisms.verify` was asked.
         seconds: that the making took.
         construction: how it was made, the same words for all that are made alike.
+        variant: what tells it from others of its id and habitat, ``alpha-0``.
     """
 
     organism: str
@@ -54,6 +56,7 @@ class Specimen:
     proofs: Sequence[Proof] = ()
     seconds: float = 0.0
     construction: str = ""
+    variant: str = ""
 
     @property
     def name(self) -> str:
@@ -63,7 +66,8 @@ class Specimen:
     @property
     def place(self) -> str:
         """What it and its siblings are called: ``O8-two_goals-tile``."""
-        return place_name(self.organism, self.habitat)
+        name = place_name(self.organism, self.habitat)
+        return f"{name}-{self.variant}" if self.variant else name
 
     @property
     def verified(self) -> bool:
@@ -78,8 +82,6 @@ class Specimen:
 
 def place_name(organism: str, habitat: Habitat) -> str:
     """Return what an organism of a habitat is called: ``O8-two_goals-tile``."""
-    from mesagym.registry import config_name
-
     parts = [organism, config_name(habitat.env_name)]
     if habitat.trigger and organism.startswith("O8"):
         parts.append(habitat.trigger)

@@ -53,7 +53,7 @@ def save(root: Path, specimen: Specimen, about: Mapping[str, Any]) -> Path:
         UserError: the folder holds siblings that were made otherwise.
     """
     folder = root / specimen.place
-    card = _read_card(folder) if (folder / CARD).is_file() else None
+    card = read_card(folder) if (folder / CARD).is_file() else None
     fresh = {"format": FORMAT, **_of_kind(specimen), **about}
     if card is not None and (differs := _different(card, fresh)):
         raise UserError(
@@ -115,7 +115,13 @@ def _as_read(value: Any) -> Any:
     return value
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of a folder.
+
+    Raises:
+        DamagedFile: torn or altered.
+        UserError: of another format.
+    """
     card = read_sealed(folder / CARD)
     if card.get("format") != FORMAT:
         raise UserError(
@@ -134,7 +140,7 @@ def seeds_in(folder: Path) -> list[int]:
     """Return the seeds that a folder holds, in ascending order."""
     if not (folder / CARD).is_file():
         return []
-    return sorted(map(int, _read_card(folder)["seeds"]))
+    return sorted(map(int, read_card(folder)["seeds"]))
 
 
 def load(folder: str | Path, seeds: Sequence[int] | None = None) -> list[Specimen]:
@@ -155,7 +161,7 @@ def load(folder: str | Path, seeds: Sequence[int] | None = None) -> list[Specime
             f"'{folder}' holds no organism: it has no {CARD}; make some with "
             "`mesagym organisms make all`"
         )
-    card = _read_card(folder)
+    card = read_card(folder)
     habitat = _habitat(card, folder)
     policy = NetworkPolicy(_network(card["network"], habitat))
     there = {int(seed): of for seed, of in card["seeds"].items()}
