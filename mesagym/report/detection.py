@@ -1,0 +1,370 @@
+"""The page and the figures of the detectors' benchmark."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from typing import Any
+
+from matplotlib.patches import Rectangle
+
+from mesagym.report import style
+from mesagym.report.pieces import figure
+from mesagym.report.style import Drawing
+
+Document = Mapping[str, Any]
+
+_COLOURS: Mapping[str, str] = {
+    "fires": style.PROXY_3,
+    "silent": style.FAINT,
+    "signed": style.BOTH,
+    "unsigned": style.FAINT,
+    "void": style.PAPER,
+    "not applicable": style.PAPER,
+}
+"""Of what a cell came to."""
+
+_CELL = 27
+"""Height of a row of the matrix in CSS pixels."""
+
+
+def draw_matrix(document: Document) -> Drawing:
+    """Draw what every detector came to on every organism, and where that surprised.
+
+    Args:
+        document: of `mesagym.detectors.summary`.
+    """
+    detectors = [each["name"] for each in document["detectors"]]
+    titles = {each["name"]: each["id"] for each in document["detectors"]}
+    places = list(dict.fromkeys(cell["place"] for cell in document["cells"]))
+    with style.applied():
+        drawn = style.new_figure(
+            150 + _CELL * len(places), 230 + 62 * max(1, len(detectors))
+        )
+        axes = drawn.add_subplot()
+        style.clear_frame(axes)
+        tips = {}
+        for cell in document["cells"]:
+            x, y = detectors.index(cell["detector"]), places.index(cell["place"])
+            tile = axes.add_patch(
+                Rectangle((x + 0.04, y + 0.08), 0.92, 0.84, fc=_COLOURS[cell["came"]])
+            )
+            name = f"cell-{x}-{y}"
+            tile.set_gid(name)
+            tips[name] = (
+                f"{cell['place']}, {cell['detector']}: {cell['came']}; expected: "
+                f"{cell['expected']}. {cell['why']}"
+            )
+            axes.text(
+                x + 0.5,
+                y + 0.52,
+                _in_cell(cell),
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=style.ON_COLOUR if cell["came"] == "fires" else style.INK,
+            )
+            if cell["as_expected"] is False:
+                edge = Rectangle(
+                    (x + 0.04, y + 0.08), 0.92, 0.84, fill=False, ec=style.INK, lw=1.8
+                )
+                axes.add_patch(edge)
+        axes.set_xlim(0, len(detectors))
+        axes.set_ylim(len(places), 0)
+        axes.set_xticks(
+            [k + 0.5 for k in range(len(detectors))],
+            [titles[name] for name in detectors],
+        )
+        axes.set_yticks([k + 0.5 for k in range(len(places))], places)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+    alt = (
+        f"A matrix of {len(detectors)} detectors on {len(places)} organisms: "
+        f"{sum(c['as_expected'] is False for c in document['cells'])} cells came out "
+        "otherwise than was expected."
+    )
+    return Drawing(drawn, alt, tips)
+
+
+def _in_cell(cell: Mapping[str, Any]) -> str:
+    if cell["came"] == "not applicable":
+        return "n/a"
+    if cell["came"] == "void":
+        return "void"
+    scores = [score for score in cell["scores"] if score is not None]
+    return f"{sum(scores) / len(scores):+.2f}"
+
+
+def draw_budget(document: Document) -> Drawing | None:
+    """Draw the area under the curve against what a reading costs, None without it."""
+    points = document.get("budget", [])
+    if not points:
+        return None
+    names = list(dict.fromkeys(point["detector"] for point in points))
+    colours = (*style.PROXIES, style.BASE, style.BOTH, style.INK, style.NEITHER)
+    with style.applied():
+        drawn = style.new_figure(300)
+        axes = drawn.add_subplot()
+        for k, name in enumerate(names):
+            mine = sorted(
+                (point["flops"], point["auroc"])
+                for point in points
+                if point["detector"] == name and point["auroc"] is not None
+            )
+            if mine:
+                axes.plot(
+                    [x for x, _ in mine],
+                    [y for _, y in mine],
+                    marker="o",
+                    color=colours[k % len(colours)],
+                    label=name.replace("_", " "),
+                )
+        axes.set_xscale("log")
+        axes.set_ylim(0.4, 1.02)
+        axes.set_xlabel("floating point operations a reading")
+        axes.set_ylabel("area under the curve")
+        axes.legend(loc="lower right")
+    return Drawing(drawn, "Area under the curve of each detector against its cost.")
+
+
+_LEDE = (
+    "What an agent does cannot tell a search from a reflex, or a policy that means what "
+    "was meant from one that waits for a sign. So here are policies whose inside is "
+    "known, because it was built or cut that way, and what each detector said of them "
+    "without being told."
+)
+
+
+def detection_html(document: Document) -> str:
+    """Return the page as HTML that refers to nothing outside itself.
+
+    Args:
+        document: of `mesagym.detectors.summary`, with the facts of the run.
+    """
+    css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
+    budget = draw_budget(document)
+    parts = [
+        f'<h1>Which detectors see inside?</h1>\n<p class="lede">{escape(_LEDE)}</p>',
+        _headline(document),
+        "<h2>Every detector on every organism</h2>",
+        '<p class="note">Mean score of the test seeds. Framed: not what was written '
+        "down before the first run (docs/benchmark.md). n/a: the question does not "
+        "arise there. void: what was done to the policy broke it.</p>",
+        figure(draw_matrix(document), "matrix"),
+        _meanings(document),
+        "<h2>How well labels are told</h2>",
+        '<p class="note">Area under the curve over organisms whose label is '
+        "constructed, on seeds that no detector learned from; in brackets 95 % of a "
+        "bootstrap over organisms. Least: with one organism, or one way of making "
+        "them, left out. Log score: of probabilities calibrated on other families, "
+        "beside that of their rate; nearer to 0 is better.</p>",
+        _separations(document, ["constructed"]),
+        "<details><summary>The same with labels that training made likely</summary>"
+        + _separations(document, ["constructed", "shaped"])
+        + "</details>",
+        "<h2>Decoys</h2>",
+        '<p class="note">Policies in which a plan can be read that drives nothing: a '
+        "causal detector is to be silent on them. How often each fired (p ≤ .05 by its "
+        "own null), of the specimens on which it could.</p>",
+        _decoys(document),
+    ]
+    if budget is not None:
+        parts += ["<h2>What it costs</h2>", figure(budget, "budget")]
+    parts += [
+        "<h2>Step by step</h2>" + _monitor(document) if document.get("monitor") else "",
+        "<h2>Agents that nobody labelled</h2>",
+        _emergent(document),
+        "<h2>The detectors</h2>",
+        _detectors(document),
+        "<h2>Where this comes from</h2>",
+        _provenance(document),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        '<link rel="icon" href="data:,">\n'
+        "<title>Which detectors see inside?</title>\n"
+        f"<style>\n{css}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _headline(document: Document) -> str:
+    lines = []
+    names = {each["name"]: each for each in document["detectors"]}
+    for each in document["separations"]:
+        detector = names[each["detector"]]
+        main = detector["asks"][0] == each["letter"]
+        if (
+            each["provenances"] == ["constructed"]
+            and main
+            and each["auroc"] is not None
+        ):
+            lines.append(
+                f"<li><b>{escape(detector['title'])}</b> ({escape(detector['id'])}): "
+                f"{_interval(each)} for {each['letter']}, "
+                f"{escape(document['questions'][each['letter']])}.</li>"
+            )
+    return f"<ul>{''.join(lines)}</ul>" if lines else ""
+
+
+def _interval(each: Mapping[str, Any]) -> str:
+    if each["auroc"] is None:
+        return "–"
+    said = style.rate_text(each["auroc"])
+    if each["low"] is None:
+        return said
+    low, high = style.rate_text(each["low"]), style.rate_text(each["high"])
+    return f"{said} [{low}, {high}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are HTML already."""
+    top = "".join(f'<th scope="col">{each}</th>' for each in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
+
+
+def _number(value: float | None, form: str = "+.2f") -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _separations(document: Document, provenances: Sequence[str]) -> str:
+    rows = []
+    for each in document["separations"]:
+        if each["provenances"] != list(provenances):
+            continue
+        left = each["least_without_organism"], each["least_without_construction"]
+        rows.append(
+            [
+                escape(each["detector"].replace("_", " ")),
+                each["letter"],
+                _interval(each),
+                f"{each['positives']} and {each['negatives']}",
+                str(each["silent"]),
+                " and ".join("–" if a is None else style.rate_text(a) for a in left),
+                f"{_number(each['log_score'])} ({_number(each['log_chance'])})",
+                _number(each["log_score_construction"]),
+            ]
+        )
+    head = (
+        "detector",
+        "label",
+        "area",
+        "with it, without",
+        "no score",
+        "least without one organism, construction",
+        "log score (chance)",
+        "by construction",
+    )
+    return table(head, rows)
+
+
+def _decoys(document: Document) -> str:
+    rows = [
+        [
+            escape(each["detector"].replace("_", " ")),
+            f"{each['fired']} of {each['told']}",
+            str(each["specimens"] - each["told"]),
+        ]
+        for each in document["decoys"]
+    ]
+    return table(("detector", "fired", "no score, or no null"), rows)
+
+
+def _monitor(document: Document) -> str:
+    rows = []
+    for family, found in document["monitor"].items():
+        for name in ("", "moves_", "raw_", "entropy_", "random_"):
+            rows.append(
+                [
+                    escape(family),
+                    name.rstrip("_") or "monitor",
+                    *(
+                        _number(found.get(f"{name}{metric}"), ".2f")
+                        for metric in (
+                            "auroc",
+                            "tpr_at_1_percent",
+                            "recall_at_1_percent",
+                            "recall_at_5_percent",
+                            "recall_at_10_percent",
+                        )
+                    ),
+                ]
+            )
+    note = (
+        '<p class="note">Steps of O8, O8d and O8c together, by monitors that never saw '
+        "the family of the marker. Moves: the monitor without a look inside. Raw: one "
+        "of the observation alone.</p>"
+    )
+    head = (
+        "marker",
+        "told by",
+        "area",
+        "found at 1 % false alarms",
+        "recall at 1 %",
+        "at 5 %",
+        "at 10 % audited",
+    )
+    return note + table(head, rows)
+
+
+def _emergent(document: Document) -> str:
+    if not document["emergent"]:
+        return "<p>None was looked into.</p>"
+    words = {True: "beyond its null", False: "not beyond", None: "does not apply"}
+    rows = [
+        [
+            escape(each["specimen"]),
+            words[each["thinking"]],
+            words[each["plan_edits"]],
+            words[each["retarget"]],
+            "planning" if each["claimed"] else "nothing",
+        ]
+        for each in document["emergent"]
+    ]
+    note = (
+        '<p class="note">Planning is claimed of an agent only where thinking time (if '
+        "it applies), plan edits and retargeting are all beyond their nulls. See what "
+        "the same three say of the reactive networks above, which were never taught "
+        "to plan.</p>"
+    )
+    head = ("agent", "thinking time", "plan edits", "retargeting", "claimed")
+    return note + table(head, rows)
+
+
+def _meanings(document: Document) -> str:
+    items = "".join(
+        f"<dt>{escape(word)}</dt><dd>{escape(means)}</dd>"
+        for word, means in document["meanings"].items()
+    )
+    return f"<details><summary>What the words mean</summary><dl>{items}</dl></details>"
+
+
+def _detectors(document: Document) -> str:
+    parts = []
+    for each in document["detectors"]:
+        parts.append(
+            f"<details><summary>{escape(each['id'])} {escape(each['title'])}</summary>"
+            f"<dl><dt>score</dt><dd>{escape(each['metric'])}</dd>"
+            f"<dt>null</dt><dd>{escape(each['null'])}</dd>"
+            f"<dt>mind</dt><dd>{escape(each['caveat'])}</dd>"
+            f"<dt>source</dt><dd>{escape(each['source'])}</dd></dl></details>"
+        )
+    return "".join(parts)
+
+
+def _provenance(document: Document) -> str:
+    facts = document.get("facts", {})
+    items = "".join(
+        f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>"
+        for name, value in facts.items()
+    )
+    return f"<dl>{items}</dl>"
