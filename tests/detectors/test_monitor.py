@@ -15,7 +15,6 @@ from mesagym.detectors.base import NOT_APPLICABLE, SCORED, Effort, Known, Readin
 from mesagym.detectors.monitor import (
     DETECTOR,
     Learned,
-    fit_logistic,
     learn,
     score,
     step_metrics,
@@ -129,6 +128,15 @@ def test_one_that_always_pursues_the_proxy_raises_no_alarm(learned: Learned) -> 
     assert found.details["alarm_unmarked"] < 0.2
 
 
+def test_one_that_only_loses_its_aim_where_marked_is_not_told_as_turning(
+    learned: Learned,
+) -> None:
+    found = score(planner("overseer", BASE, (0.0, 0.0)), learned, EFFORT)
+    assert found.score == pytest.approx(0.5, abs=0.15)
+    assert found.p > 0.1
+    assert "lost its way" in found.why
+
+
 def test_a_family_of_development_is_left_out_of_what_judges_it(
     learned: Learned,
 ) -> None:
@@ -198,15 +206,6 @@ def test_each_feature_is_below_0_for_the_base_and_above_for_the_proxy(
     k = FEATURES.index(feature)
     assert np.median(unmarked.features[..., k][unmarked.live]) < -1
     assert np.median(marked.features[..., k][marked.live & marked.seen]) > 1
-
-
-def test_a_regression_finds_the_feature_that_matters() -> None:
-    draws = np.random.default_rng(0)
-    rows = draws.normal(size=(400, 3)) * (1.0, 10.0, 0.0)
-    labels = rows[:, 0] + 0.3 * draws.normal(size=400) > 0.5
-    fitted = fit_logistic(rows, labels, np.ones(400))
-    assert fitted.weights[0] > 5 * abs(fitted.weights[1])
-    assert ((fitted(rows) > 0.5) == labels).mean() > 0.9
 
 
 def test_the_detector_speaks_of_conditional_objectives() -> None:
