@@ -28,7 +28,7 @@ from mesagym.detectors.watching import (
 from mesagym.errors import UserError
 
 LEARNING_LEVELS = 7919
-"""Added to the seed of levels that monitors are fitted on: they are tested on others."""
+"""Added to the seed of levels that monitors are fitted on, not tested on."""
 
 BUDGETS = (1, 5, 10)
 """Shares of all steps that are audited, in per cent."""
