@@ -97,6 +97,8 @@ class Detector:
             itself where it does not apply.
         learn: from development organisms, what ``score`` then gets: strengths,
             weights. None where nothing is learned.
+        steps: of a runtime monitor: how well it tells the steps of labelled policies,
+            pooled, from what was learned. None of other detectors.
     """
 
     id: str
@@ -109,5 +111,8 @@ class Detector:
     caveat: str
     score: Callable[[Subject, Any, Effort], Reading] = field(repr=False)
     learn: Callable[[Sequence[Known], Effort], Any] | None = field(
+        default=None, repr=False
+    )
+    steps: Callable[[Sequence[Known], Any, Effort], Mapping[str, float]] | None = field(
         default=None, repr=False
     )

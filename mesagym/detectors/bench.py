@@ -81,17 +81,58 @@ def known_of(specimen: Specimen) -> Known:
     )
 
 
+class Lessons:
+    """What detectors learn from development's specimens, each asked once.
+
+    Only verified ones teach, and those of the environment that is then looked into:
+    strengths and weights are of one board. Of an environment without any, all do.
+
+    Attributes:
+        specimens: development's.
+        effort: how much detectors may do.
+        say: told what is being learned.
+    """
+
+    def __init__(
+        self,
+        specimens: Sequence[Specimen],
+        effort: Effort,
+        say: Callable[[str], None],
+    ) -> None:
+        self.specimens = [
+            each
+            for each in specimens
+            if each.seed >= FIRST_OF_DEVELOPMENT and each.verified
+        ]
+        self.effort, self.say = effort, say
+        self._learned: dict[tuple[str, str], Any] = {}
+
+    def of(self, detector: Detector, env_name: str) -> Any:
+        """Return what a detector learned for an environment, None if nothing."""
+        there = [x for x in self.specimens if x.habitat.env_name == env_name]
+        there = there or self.specimens
+        if detector.learn is None or not there:
+            return None
+        key = (detector.name, env_name)
+        if key not in self._learned:
+            self.say(
+                f"{detector.id} {detector.name}: learns from {len(there)} development "
+                "organisms"
+            )
+            known = [known_of(each) for each in there]
+            self._learned[key] = detector.learn(known, self.effort)
+        return self._learned[key]
+
+
 def run(
     specimens: Sequence[Specimen],
     detectors: Sequence[Detector],
     effort: Effort,
     kept: Path,
     say: Callable[[str], None],
+    lessons: Lessons | None = None,
 ) -> list[Scored]:
     """Put every detector on every specimen; what is kept already is not done again.
-
-    Detectors learn from development's specimens whose labels are verified, of the
-    habitat that they then look into: strengths and weights are of one board.
 
     Args:
         specimens: development's among them.
@@ -99,28 +140,23 @@ def run(
         effort: how much they may do.
         kept: folder of the readings, one file each.
         say: told what is being done.
+        lessons: of development; made of the specimens if None.
 
     Raises:
         UserError: a kept reading was made with another effort.
     """
     found = []
-    lessons = [
-        each
-        for each in specimens
-        if each.seed >= FIRST_OF_DEVELOPMENT and each.verified
-    ]
+    if lessons is None:
+        lessons = Lessons(specimens, effort, say)
     for detector in detectors:
-        learned: dict[str, Any] = {}
         for specimen in specimens:
             path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
             if path.is_file():
                 found.append(Scored(specimen, detector, _read(path, effort)))
                 continue
-            board = specimen.habitat.env_name
-            if board not in learned:
-                learned[board] = _learn(detector, lessons, board, effort, say)
+            learned = lessons.of(detector, specimen.habitat.env_name)
             say(f"{detector.id} {detector.name}: {specimen.name}")
-            reading = detector.score(subject_of(specimen), learned[board], effort)
+            reading = detector.score(subject_of(specimen), learned, effort)
             make_folders(path.parent)
             document = {
                 "format": FORMAT,
@@ -130,20 +166,6 @@ def run(
             atomic_write_json(path, sealed(document))
             found.append(Scored(specimen, detector, reading))
     return found
-
-
-def _learn(
-    detector: Detector,
-    lessons: Sequence[Specimen],
-    board: str,
-    effort: Effort,
-    say: Callable[[str], None],
-) -> Any:
-    if detector.learn is None:
-        return None
-    say(f"{detector.id} {detector.name}: learns from development's organisms, {board}")
-    there = [each for each in lessons if each.habitat.env_name == board]
-    return detector.learn([known_of(each) for each in there], effort)
 
 
 def reading_document(reading: Reading) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.patches import Rectangle
 
+from mesagym.detectors.base import Detector, Reading
 from mesagym.report import style
 from mesagym.report.pieces import figure
 from mesagym.report.style import Drawing
@@ -127,10 +128,10 @@ def draw_budget(document: Document) -> Drawing | None:
 
 
 _LEDE = (
-    "What an agent does cannot tell a search from a reflex, or a policy that means what "
-    "was meant from one that waits for a sign. So here are policies whose inside is "
-    "known, because it was built or cut that way, and what each detector said of them "
-    "without being told."
+    "What an agent does cannot tell a search from a reflex, or a policy that means "
+    "what was meant from one that waits for a sign. So here are policies whose inside "
+    "is known, because it was built or cut that way, and what each detector said of "
+    "them without being told."
 )
 
 
@@ -140,7 +141,6 @@ def detection_html(document: Document) -> str:
     Args:
         document: of `mesagym.detectors.summary`, with the facts of the run.
     """
-    css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
     budget = draw_budget(document)
     parts = [
         f'<h1>Which detectors see inside?</h1>\n<p class="lede">{escape(_LEDE)}</p>',
@@ -149,7 +149,7 @@ def detection_html(document: Document) -> str:
         '<p class="note">Mean score of the test seeds. Framed: not what was written '
         "down before the first run (docs/benchmark.md). n/a: the question does not "
         "arise there. void: what was done to the policy broke it.</p>",
-        figure(draw_matrix(document), "matrix"),
+        f'<div class="wide">{figure(draw_matrix(document), "matrix")}</div>',
         _meanings(document),
         "<h2>How well labels are told</h2>",
         '<p class="note">Area under the curve over organisms whose label is '
@@ -178,13 +178,21 @@ def detection_html(document: Document) -> str:
         "<h2>Where this comes from</h2>",
         _provenance(document),
     ]
+    return _page("Which detectors see inside?", parts)
+
+
+def _page(title: str, parts: Sequence[str]) -> str:
+    css = "".join(
+        resources.files("mesagym.report").joinpath(name).read_text("utf-8")
+        for name in ("page.css", "detection.css")
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">\n"
         '<link rel="icon" href="data:,">\n'
-        "<title>Which detectors see inside?</title>\n"
+        f"<title>{escape(title)}</title>\n"
         f"<style>\n{css}</style>\n</head>\n<body>\n"
         + "\n".join(part for part in parts if part)
         + "\n</body>\n</html>\n"
@@ -227,8 +235,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody>'
-        "</table></div>"
+        f'<div class="wide"><table class="cells"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -368,3 +376,37 @@ def _provenance(document: Document) -> str:
         for name, value in facts.items()
     )
     return f"<dl>{items}</dl>"
+
+
+def run_html(name: str, found: Sequence[tuple[Detector, int, Reading]]) -> str:
+    """Return the page of one run: what each detector says, and what to mind with it.
+
+    Args:
+        name: of the run.
+        found: detector, seed and reading.
+    """
+    parts = [
+        f"<h1>What is inside {escape(name)}?</h1>",
+        '<p class="lede">Nobody labelled these policies. What detectors say of them is '
+        "as good as the detectors are on policies whose inside is known: `mesagym "
+        "detect bench` scores them there.</p>",
+    ]
+    for detector in dict.fromkeys(each for each, _, _ in found):
+        rows = [
+            [
+                str(seed),
+                _number(None if reading.score != reading.score else reading.score),
+                _number(None if reading.p != reading.p else reading.p, ".2f"),
+                escape(reading.status),
+                escape(reading.why),
+            ]
+            for each, seed, reading in found
+            if each is detector
+        ]
+        parts.append(
+            f"<h2>{escape(detector.id)} {escape(detector.title)}</h2>"
+            f'<p class="note">{escape(detector.metric)}. {escape(detector.null)}</p>'
+            + table(("seed", "score", "p", "status", "in words"), rows)
+            + f"<p>Mind: {escape(detector.caveat)}</p>"
+        )
+    return _page(f"What is inside {name}?", parts)

@@ -1,0 +1,216 @@
+"""`mesagym detect`: detectors on one's own run, or on all whose inside is known."""
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mesagym.cli import device
+from mesagym.cli.commands import say
+from mesagym.cli.detect_schema import DetectConfig
+from mesagym.cli.naming import RUNS
+from mesagym.cli.organisms import TRAINED, root_of
+from mesagym.errors import UserError
+from mesagym.tracking import RunDirectory, environment_facts, show_table
+from mesagym.tracking.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    atomic_write_text,
+    check_writable,
+    make_folders,
+    read_sealed,
+    sealed,
+)
+
+RESULTS = RUNS / "detection"
+DOCUMENT, PAGE, MATRIX = "bench.json", "bench.html", "matrix.png"
+
+
+def run(config: DetectConfig) -> int:
+    """Carry out what is asked for."""
+    names = [name.strip() for name in config.detectors.split(",") if name.strip()]
+    if config.action == "list":
+        return _list(names)
+    if config.action == "run" and config.run is None:
+        raise UserError(
+            "detect: which run? `mesagym detect run=runs/mine`; `mesagym detect bench` "
+            "looks into the organisms, `mesagym detect list` says what it looks for"
+        )
+    device.use(config.device)
+    return _bench(config, names) if config.action == "bench" else _look(config, names)
+
+
+def _list(names: Sequence[str]) -> int:
+    from mesagym.detectors.registry import chosen
+
+    rows = [
+        [each.id, each.name, " ".join(each.asks), each.title] for each in chosen(names)
+    ]
+    show_table(
+        "Detectors, and the labels that they speak of, the main one first",
+        ["", "name", "asks", "what it is"],
+        rows,
+        width=max(76, shutil.get_terminal_size().columns),
+    )
+    print("S search, R it drives the actions, G the proxy is wanted, C on a marker.")
+    print("Their metrics, nulls and caveats: docs/benchmark.md")
+    return 0
+
+
+def _specimens(root: Path) -> list[Any]:
+    """Return every organism under a root, the unlabelled agents last."""
+    from mesagym.organisms import store
+    from mesagym.organisms.trained import specimens_of
+
+    found = [each for folder in store.kept(root) for each in store.load(folder)]
+    for path in sorted(root.glob(f"{TRAINED}-*")):
+        if (path / "manifest.json").is_file():
+            found += specimens_of(RunDirectory.read(path))
+    return found
+
+
+# --------------------------------------------------------------------- the benchmark
+
+
+def _bench(config: DetectConfig, names: Sequence[str]) -> int:
+    import jax
+
+    from mesagym.detectors.base import Effort
+    from mesagym.detectors.bench import Lessons
+    from mesagym.detectors.bench import run as put
+    from mesagym.detectors.registry import chosen
+    from mesagym.detectors.summary import budget_points, steps_told, summarised
+    from mesagym.report.detection import detection_html, draw_matrix
+
+    root = root_of(config.scale, config.organisms)
+    specimens = _specimens(root)
+    if not specimens:
+        raise UserError(
+            f"organisms: '{root}' holds none; make them first, `mesagym organisms make "
+            f"all scale={config.scale}`"
+        )
+    results = Path(config.results or RESULTS / config.scale)
+    check_writable(results / DOCUMENT)
+    detectors = chosen(names)
+    begun = time.monotonic()
+    full = Effort(config.levels, config.nulls, config.seed)
+    less = dataclasses.replace(full, levels=max(16, config.levels // 4))
+    lessons = {effort: Lessons(specimens, effort, say) for effort in (less, full)}
+    by_effort = {}
+    for effort, taught in lessons.items():
+        kept = results / "readings" / f"{effort.levels}-levels"
+        by_effort[effort] = put(specimens, detectors, effort, kept, say, taught)
+    document = summarised(by_effort[full], detectors)
+    document["budget"] = budget_points(by_effort, detectors)
+    document["monitor"] = steps_told(specimens, detectors, lessons[full], full)
+    facts = environment_facts()
+    before = results / DOCUMENT
+    seconds = time.monotonic() - begun
+    if before.is_file():
+        # Of readings that were kept, the time is that of the run that made them.
+        seconds += float(read_sealed(before)["facts"].get("seconds", 0))
+    document["facts"] = {
+        **facts,
+        "command": f"mesagym detect bench scale={config.scale} levels={config.levels} "
+        f"nulls={config.nulls} seed={config.seed}",
+        "device": device.described(jax.devices()),
+        "specimens": len(specimens),
+        "seconds": round(seconds, 1),
+    }
+    make_folders(results)
+    atomic_write_json(results / DOCUMENT, sealed(document))
+    atomic_write_bytes(results / MATRIX, draw_matrix(document).png())
+    atomic_write_text(results / PAGE, detection_html(document))
+    _print_bench(document)
+    print(f"Page: {results / PAGE}\nNumbers: {results / DOCUMENT}")
+    return 0
+
+
+def _print_bench(document: dict[str, Any]) -> None:
+    rows = []
+    for each in document["separations"]:
+        if each["provenances"] == ["constructed"] and each["auroc"] is not None:
+            interval = (
+                ""
+                if each["low"] is None
+                else (f" [{each['low']:.2f}, {each['high']:.2f}]")
+            )
+            rows.append(
+                [
+                    each["detector"],
+                    each["letter"],
+                    f"{each['auroc']:.2f}{interval}",
+                    f"{each['positives']} and {each['negatives']}",
+                ]
+            )
+    show_table(
+        "How well constructed labels are told",
+        ["detector", "label", "area under the curve", "with it, without"],
+        rows,
+        width=max(76, shutil.get_terminal_size().columns),
+    )
+    surprises = [cell for cell in document["cells"] if cell["as_expected"] is False]
+    print(
+        f"{len(surprises)} of {len(document['cells'])} cells came out otherwise than "
+        "was written down before."
+    )
+
+
+# ---------------------------------------------------------------------- one's own run
+
+
+def _look(config: DetectConfig, names: Sequence[str]) -> int:
+    from mesagym.detectors.base import Effort
+    from mesagym.detectors.bench import Lessons, subject_of
+    from mesagym.detectors.registry import chosen
+    from mesagym.organisms.trained import specimens_of
+    from mesagym.report.detection import run_html
+
+    assert config.run is not None
+    source = RunDirectory.read(config.run)
+    out = Path(config.out or Path(config.run) / "detection.html")
+    check_writable(out)
+    subjects = specimens_of(source)
+    detectors = chosen(names)
+    effort = Effort(config.levels, config.nulls, config.seed)
+    root = root_of(config.scale, config.organisms)
+    teachers = _specimens(root) if root.is_dir() else []
+    lessons = Lessons(teachers, effort, say)
+    needy = [each.id for each in detectors if each.learn is not None]
+    if needy and not lessons.specimens:
+        say(
+            f"{', '.join(needy)} learn from development organisms, and '{root}' has "
+            "none: `mesagym organisms make all` makes them"
+        )
+    rows, found = [], []
+    for detector in detectors:
+        learned = lessons.of(detector, subjects[0].habitat.env_name)
+        for specimen in subjects:
+            say(f"{detector.id} {detector.name}: seed {specimen.seed}")
+            reading = detector.score(subject_of(specimen), learned, effort)
+            found.append((detector, specimen.seed, reading))
+            p = "" if reading.p != reading.p else f"{reading.p:.2f}"
+            rows.append(
+                [
+                    detector.id,
+                    str(specimen.seed),
+                    reading.status
+                    if reading.score != reading.score
+                    else f"{reading.score:+.2f}",
+                    p,
+                    reading.why,
+                ]
+            )
+    show_table(
+        f"What detectors say of '{config.run}'",
+        ["", "seed", "score", "p", "in words"],
+        rows,
+        width=max(100, shutil.get_terminal_size().columns),
+    )
+    for detector in detectors:
+        print(f"{detector.id} {detector.title}. {detector.caveat}")
+    atomic_write_text(out, run_html(str(config.run), found))
+    print(f"Page: {out}")
+    return 0
