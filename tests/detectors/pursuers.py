@@ -1,5 +1,6 @@
 """Policies whose goal and inside are parameters, at size 7 with few levels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ EFFORT = Effort(levels=32, nulls=20)
 
 
 def subject_of(
-    network: type[Network] | str,
+    network: Callable[..., Network] | str,
     goal: tuple[float, float] | None = None,
     env_name: str = "TwoGoals-v0",
     **settings: Any,
