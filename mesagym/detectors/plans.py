@@ -50,6 +50,7 @@ class Plans:
         walls: bool[n, height, width].
         start: int[n], the tile where the agent starts.
         next: int[n, S, moves], the tile that follows.
+        over: bool[n, S, moves], where nothing follows.
         chances: float[n, S, moves], 0 where nothing leads there.
         move: int[n, S], the likeliest.
         end: int[n, S], the tile at which the way from there ends, -1 where it never
@@ -65,6 +66,7 @@ class Plans:
     walls: np.ndarray
     start: np.ndarray
     next: np.ndarray
+    over: np.ndarray
     chances: np.ndarray
     move: np.ndarray
     end: np.ndarray
@@ -106,7 +108,9 @@ def obstacle(subject: Subject) -> str:
 
 
 @partial(jax.jit, static_argnames=("env",))
-def _starts(env: Environment, levels: Any, env_params: Any) -> jax.Array:
+def starts(env: Environment, levels: Any, env_params: Any) -> jax.Array:
+    """Return what is seen at the start of levels, [n, ...]."""
+
     def one(level: Any) -> jax.Array:
         state = env.initial_state(level, jnp.int32(-1), jnp.int32(-1))
         return env.observe(jax.random.key(0), state, None, env_params)
@@ -171,10 +175,11 @@ def plans_on(subject: Subject, levels: Any) -> Plans:
     sure = ranked[..., -1] - ranked[..., -2] >= SURE
     return Plans(
         levels=levels,
-        obs=np.asarray(_starts(env, levels, env_params), np.float32),
+        obs=np.asarray(starts(env, levels, env_params), np.float32),
         walls=np.asarray(levels.walls),
         start=model.start,
         next=model.next,
+        over=model.over,
         chances=chances,
         move=move,
         end=end,
@@ -242,9 +247,24 @@ def look_at(
 
 
 def examples(plans: Plans, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the patches of all tiles that a plan is told of, and their moves."""
-    flat = patches(maps).reshape(*plans.told.shape, -1)
-    return flat[plans.told], plans.move[plans.told]
+    """Return the patches of all tiles that a plan is told of, and their moves.
+
+    What is seen of the same tiles stands beside, behind the maps' features: a map of
+    values is a plan only to a reader who sees the walls. What the observation tells
+    by itself is thereby told by any site, and a site's share is what it adds to that
+    (conditional probing, Hewitt et al. 2021, arXiv 2109.09234).
+    """
+    both = np.concatenate([maps, plans.obs], axis=-1)
+    channels, seen = maps.shape[-1], plans.obs.shape[-1]
+    flat = patches(both).reshape(*plans.told.shape, 9, channels + seen)[plans.told]
+    parts = (flat[..., :channels], flat[..., channels:])
+    features = [part.reshape(len(flat), -1) for part in parts]
+    return np.concatenate(features, axis=-1), plans.move[plans.told]
+
+
+def seen_alone(plans: Plans) -> np.ndarray:
+    """Return maps that tell nothing, for what the observation tells by itself."""
+    return np.zeros((*plans.walls.shape, 0), np.float32)
 
 
 def fit_plan(plans: Plans, maps: np.ndarray) -> Readout:
@@ -266,7 +286,9 @@ class PlanSite:
     Attributes:
         site: a spatial one.
         f1: macro-F1 on layouts that the readout was not fitted on.
-        readout: float64[9 * channels, moves].
+        weights: float64[9 * channels, moves], of a site's patch, by which each move
+            is told.
+        seen_f1: macro-F1 of what the observation tells by itself.
         norm: of the site's patches, a root mean square.
         flops: floating point operations that it took to find.
         layouts: walls that it was fitted and chosen on.
@@ -274,7 +296,8 @@ class PlanSite:
 
     site: Site
     f1: float
-    readout: Readout
+    weights: np.ndarray
+    seen_f1: float
     norm: float
     flops: float
     layouts: frozenset[bytes]
@@ -320,7 +343,10 @@ def best_plan_site(subject: Subject, seed: int = 0) -> PlanSite | str:
     return PlanSite(
         site=sites[best],
         f1=found[best][0],
-        readout=found[best][1],
+        weights=found[best][1].weights[: 9 * sites[best].shape[-1]],
+        seen_f1=plan_f1(
+            fit_plan(fitted, seen_alone(fitted)), chosen, seen_alone(chosen)
+        ),
         norm=float(np.sqrt(np.square(inner).sum(-1).mean())),
         flops=plans.flops + float(subject.flops) * plans.size,
         layouts=frozenset(known),
