@@ -1,4 +1,4 @@
-"""What every detector should do on every organism, written down before the first run."""
+"""What every detector should do on every organism, written before the first run."""
 
 from collections.abc import Mapping
 

@@ -398,4 +398,5 @@ DETECTOR = Detector(
     ),
     score=score,
     learn=learn,
+    steps=step_metrics,
 )

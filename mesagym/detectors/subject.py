@@ -6,11 +6,12 @@ from typing import Any
 
 import jax
 
-from mesagym.agents.networks import activation_shapes, forward_flops
+from mesagym.agents.networks import activation_shapes
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
 from mesagym.evals.shifts import EvaluationPool, build_pool, shifts_of
+from mesagym.organisms.cost import operations
 
 OUTSIDE: tuple[str, ...] = ("input", "logits", "value")
 """Activations that are no inside: what is seen, and what comes out."""
@@ -113,7 +114,7 @@ class Subject:
     @property
     def flops(self) -> int:
         """Floating point operations of one observation's forward pass."""
-        return forward_flops(self.policy.network, self.env.observation_shape)
+        return operations(self.policy.network, tuple(self.env.observation_shape))
 
     def pool(self, shift: str, levels: int, seed: int = 0) -> EvaluationPool:
         """Return test levels of one of the environment's shifts.

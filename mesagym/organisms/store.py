@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mesagym.agents.networks import Network, forward_flops, make_network, network_names
+from mesagym.agents.networks import Network, make_network, network_names
 from mesagym.agents.policy import NetworkPolicy
 from mesagym.errors import UserError
+from mesagym.organisms.cost import operations
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED, Labels, read_labels
 from mesagym.organisms.modular import Modular
@@ -94,7 +95,7 @@ def _of_kind(specimen: Specimen) -> dict[str, Any]:
             "params": dict(habitat.settings),
         },
         "network": settings,
-        "flops": forward_flops(network, shape),
+        "flops": operations(network, tuple(shape)),
     }
 
 
