@@ -95,7 +95,7 @@ def _of_kind(specimen: Specimen) -> dict[str, Any]:
             "params": dict(habitat.settings),
         },
         "network": settings,
-        "flops": operations(network, tuple(shape)),
+        "flops": operations(specimen.policy, tuple(shape)),
     }
 
 
