@@ -114,7 +114,7 @@ class Subject:
     @property
     def flops(self) -> int:
         """Floating point operations of one observation's forward pass."""
-        return operations(self.policy.network, tuple(self.env.observation_shape))
+        return operations(self.policy, tuple(self.env.observation_shape))
 
     def pool(self, shift: str, levels: int, seed: int = 0) -> EvaluationPool:
         """Return test levels of one of the environment's shifts.
