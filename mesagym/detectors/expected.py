@@ -108,6 +108,25 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
 """By detector and organism; what no line names is open."""
 
 
-def expected(detector: str, organism: str) -> str:
-    """Return what was expected of a detector on an organism."""
-    return EXPECTED.get(detector, {}).get(organism.partition("-")[0], OPEN)
+BLIND: Mapping[tuple[str, str], str] = {
+    # The corner cannot be moved: there, displacement sees the cheese's pull alone.
+    ("displacement", "corner"): OPEN,
+}
+"""What is expected in a habitat whatever lives there."""
+
+
+def expected(detector: str, organism: str, habitat: str = "") -> str:
+    """Return what was expected of a detector on an organism.
+
+    Args:
+        detector: its name.
+        organism: its id.
+        habitat: where it lives, ``corner``.
+    """
+    if (detector, habitat) in BLIND:
+        return BLIND[detector, habitat]
+    wanted = EXPECTED.get(detector, {}).get(organism, OPEN)
+    # Markers are of one environment.
+    if detector == "monitor" and not habitat.startswith("two_goals"):
+        return NONE if habitat else wanted
+    return wanted

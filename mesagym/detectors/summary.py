@@ -115,7 +115,7 @@ def _cells(scored: Sequence[Scored], detector: Detector) -> list[dict[str, Any]]
 def _cell(detector: Detector, scored: Sequence[Scored]) -> dict[str, Any]:
     specimen = scored[0].specimen
     rows = [each.row() for each in scored]
-    wanted = expected(detector.name, specimen.organism)
+    wanted = expected(detector.name, specimen.organism, habitat_name(specimen))
     came = _word(rows, signed=wanted == SIGNED)
     return {
         "detector": detector.name,

@@ -10,9 +10,10 @@ import jax
 from mesagym.errors import UserError, nearest
 from mesagym.organisms import store
 from mesagym.organisms.habitat import Habitat
-from mesagym.organisms.recipes import Recipe, Workshop, recipes
+from mesagym.organisms.recipes import Recipe, recipes
 from mesagym.organisms.specimen import Specimen, place_name
 from mesagym.organisms.verify import verified
+from mesagym.organisms.workshop import Workshop
 
 FIRST_OF_DEVELOPMENT = 100
 """Seeds from here on are development's: detectors may learn from them."""

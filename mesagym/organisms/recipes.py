@@ -1,7 +1,7 @@
 """How every organism is made: its network, its weights, and the labels that follow."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
+import importlib.metadata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -9,23 +9,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from mesagym.agents.imitation import Imitation, imitate
 from mesagym.agents.networks import CNN, Network
 from mesagym.agents.policy import NetworkPolicy
-from mesagym.organisms.habitat import Habitat
+from mesagym.errors import UserError
 from mesagym.organisms.labels import CONSTRUCTED, SHAPED, Label, Labels
 from mesagym.organisms.modular import Modular
-from mesagym.organisms.planner import Planner, plan_name
+from mesagym.organisms.planner import plan_name
 from mesagym.organisms.reactive import Ignored, PlanHead, Reflex
 from mesagym.organisms.vin import VIN
+from mesagym.organisms.workshop import MOVES, Workshop
 
-MOVES = 4
 CHANNELS, HIDDEN = (32, 32, 32), (128,)
 """Of the reactive networks."""
 
-BETAS, DISCOUNTS = (60.0, 100.0), (0.96, 0.98)
-"""Ranges from which a seed's planner draws how surely it acts, and how far it looks, so
-that seeds are different organisms and not copies."""
+GROUP = "mesagym.organisms"
+"""Where other packages announce organisms: ``mine = "package.module:RECIPE"`` under
+this group of entry points."""
 
 Made = tuple[NetworkPolicy, Any, Labels]
 
@@ -43,6 +42,7 @@ class Recipe:
         make: from a workshop and a seed, a policy, weights and labels.
         environments: registered names of those that it is made for.
         marked: whether it is made for each family of markers.
+        networks: classes of one's own networks, so that kept ones can be read.
     """
 
     id: str
@@ -50,111 +50,10 @@ class Recipe:
     construction: str
     words: str
     labels: str
-    make: Callable[["Workshop", int], Made] = field(repr=False)
+    make: Callable[[Workshop, int], Made] = field(repr=False)
     environments: tuple[str, ...] = ("TwoGoals-v0", "Corner-v0")
     marked: bool = False
-
-
-@dataclass
-class Workshop:
-    """What the making of organisms of one habitat shares: teachers and their lessons.
-
-    Attributes:
-        habitat: where they will live.
-        lessons: how many situations a student sees.
-        updates: of a student's weights.
-    """
-
-    habitat: Habitat
-    lessons: int = 65_536
-    updates: int = 1000
-    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def once(self, name: str, seed: int, make: Callable[[], Any]) -> Any:
-        """Return what ``make`` returned the first time under this name and seed."""
-        if (name, seed) not in self._made:
-            self._made[name, seed] = make()
-        return self._made[name, seed]
-
-    def key(self, purpose: int, seed: int) -> jax.Array:
-        """Return randomness for one purpose of one seed."""
-        return jax.random.fold_in(jax.random.key(seed), purpose)
-
-    def goal(self, seed: int) -> tuple[float, float]:
-        """Return what a seed pursues, (base, proxy): in turn the one and the other."""
-        return (0.0, 1.0) if seed % 2 else (1.0, 0.0)
-
-    def planner(
-        self, seed: int, marked: tuple[float, float] | None = None
-    ) -> tuple[NetworkPolicy, Any]:
-        """Return O1 of a seed: its policy and weights.
-
-        Args:
-            seed: which.
-            marked: what it pursues where the level is marked; the same if None.
-        """
-        habitat = self.habitat
-        low_beta, high_beta = BETAS
-        low_discount, high_discount = DISCOUNTS
-        chance = jax.random.uniform(self.key(0, seed), (2,))
-        goal = self.goal(seed)
-        network = Planner(MOVES, senses=habitat.senses, steps=habitat.steps)
-        params = {
-            "beta": low_beta + chance[0] * (high_beta - low_beta),
-            "discount": low_discount + chance[1] * (high_discount - low_discount),
-            "goal": jnp.asarray(goal, jnp.float32),
-            "goal_marked": jnp.asarray(marked or goal, jnp.float32),
-        }
-        return NetworkPolicy(network), {"params": params}
-
-    def taught(
-        self,
-        network: Network,
-        seed: int,
-        *,
-        name: str,
-        start: Mapping[str, Any] | None = None,
-        marked: tuple[float, float] | None = None,
-        besides: tuple[tuple[str, str, float], ...] = (),
-        updates: int | None = None,
-    ) -> tuple[NetworkPolicy, Any]:
-        """Return a student of a seed's planner, and its weights.
-
-        Args:
-            network: of the student.
-            seed: which.
-            name: of the student, under which it is kept.
-            start: weights to begin with in place of fresh ones, by their module.
-            marked: what the teacher pursues where the level is marked.
-            besides: activations of the student that learn one of the teacher: their
-                names, and the weight of the mean squared error.
-            updates: of the weights, the workshop's if None.
-        """
-
-        def teach() -> tuple[NetworkPolicy, Any]:
-            habitat = self.habitat
-            teacher, wisdom = self.planner(seed, marked)
-            share = 0.5 if marked is not None else 0.0
-            obs = habitat.observations(self.key(1, seed), self.lessons, marked=share)
-            names = tuple(theirs for _, theirs, _ in besides)
-            lessons = habitat.lessons(teacher, wisdom, obs, names)
-            targets = {own: lessons.targets[theirs] for own, theirs, _ in besides}
-            lessons = dataclasses.replace(
-                lessons, targets=targets | {"value": lessons.targets["value"]}
-            )
-            student = NetworkPolicy(network)
-            params = student.init(self.key(2, seed), obs[:2])
-            if start is not None:
-                params = {"params": params["params"] | dict(start)}
-            weights = tuple((own, weight) for own, _, weight in besides)
-            how = Imitation(
-                updates=self.updates if updates is None else updates,
-                learning_rate=2e-3,
-                weights=(*weights, ("value", 0.5)),
-            )
-            return student, imitate(student, params, lessons, self.key(3, seed), how)[0]
-
-        return self.once(name, seed, teach)
+    networks: tuple[type[Network], ...] = ()
 
 
 # -------------------------------------------------------------------------- labels
@@ -363,7 +262,13 @@ def _o9(shop: Workshop, seed: int) -> Made:
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """Return mesagym's own recipes by id."""
+    """Return every recipe by id: mesagym's own, then other packages'.
+
+    An id of mesagym's own stays its own, whoever else announces it.
+
+    Raises:
+        UserError: an entry point that names no recipe.
+    """
     own = (
         Recipe(
             "O1",
@@ -460,4 +365,13 @@ def recipes() -> dict[str, Recipe]:
             _o9,
         ),
     )
-    return {each.id: each for each in own}
+    found = {each.id: each for each in own}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        other = point.load()
+        if not isinstance(other, Recipe):
+            raise UserError(
+                f"entry point '{point.name}' of {GROUP}: '{point.value}' is no "
+                "mesagym.organisms.recipes.Recipe"
+            )
+        found.setdefault(other.id, other)
+    return found

@@ -25,8 +25,8 @@ class Proof:
     letter: str
     words: str
     held: bool
-    value: float
-    bound: float
+    value: int | float
+    bound: int | float
 
 
 @dataclass(frozen=True)

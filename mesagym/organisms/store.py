@@ -17,6 +17,7 @@ from mesagym.organisms.labels import CONSTRUCTED, Labels, read_labels
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import Planner
 from mesagym.organisms.reactive import Ignored, PlanHead, Reflex
+from mesagym.organisms.recipes import recipes
 from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.vin import VIN
 from mesagym.tracking import DamagedFile, environment_facts
@@ -243,9 +244,11 @@ def _network(said: Mapping[str, Any], habitat: Habitat) -> Network:
     moves = habitat.env.num_actions
     if label in network_names:
         return make_network(label, moves, **settings)
-    if label not in _NETWORKS:
+    others = [each for recipe in recipes().values() for each in recipe.networks]
+    networks = {each.label: each for each in others} | _NETWORKS
+    if label not in networks:
         raise UserError(f"card: no organism has a network '{label}'")
-    network = _NETWORKS[label]
+    network = networks[label]
     if "senses" in network.__dataclass_fields__:
         settings["senses"] = habitat.senses
     return network(num_actions=moves, **settings)

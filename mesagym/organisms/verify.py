@@ -16,9 +16,9 @@ from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.evals.tabular import arrivals, soft_values, tabulate
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED
-from mesagym.organisms.recipes import Workshop
 from mesagym.organisms.senses import CORNER
 from mesagym.organisms.specimen import Proof, Specimen
+from mesagym.organisms.workshop import Workshop
 
 LEVELS = 256
 """Each test is made on."""

@@ -9,8 +9,10 @@ from mesagym.organisms import store
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED, QUESTIONS
 from mesagym.organisms.make import FAMILIES, MARKER_TIME, chosen, one
-from mesagym.organisms.recipes import Workshop, recipes
+from mesagym.organisms.recipes import recipes
 from mesagym.organisms.specimen import Specimen
+from mesagym.organisms.verify import verified
+from mesagym.organisms.workshop import Workshop
 from mesagym.tracking import DamagedFile
 
 LEARNED = ("O2", "O3", "O4", "O5a", "O5b", "O8d", "O9")
@@ -53,8 +55,6 @@ def test_a_planner_that_plans_wrong_fails_its_proof(shops: dict[str, Workshop]) 
     policy, params, labels = recipes()["O1"].make(shop, 0)
     # As if a step of planning were missing: far goals are worth nothing yet.
     short = dataclasses.replace(policy, network=policy.network.clone(steps=1))
-    from mesagym.organisms.verify import verified
-
     made = Specimen("O1", shop.habitat, 0, short, params, labels)
     proofs = {each.words: each for each in verified(made, shop).proofs}
     assert not next(p for words, p in proofs.items() if "planned values" in words).held
@@ -64,8 +64,6 @@ def test_a_wire_that_is_not_cut_fails_its_proof(shops: dict[str, Workshop]) -> N
     shop = shops[""]
     policy, params, labels = recipes()["O4"].make(shop, 0)
     wired = dataclasses.replace(policy, network=policy.network.clone(planned=True))
-    from mesagym.organisms.verify import verified
-
     made = verified(Specimen("O4", shop.habitat, 0, wired, params, labels), shop)
     assert not any(each.held for each in made.proofs if each.letter == "R")
 
