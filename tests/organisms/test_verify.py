@@ -99,7 +99,8 @@ def test_altered_weights_are_refused(
         tmp_path, one(recipes()["O1"], shops[""], 0), {"construction": "x"}
     )
     file = folder / "seed-0.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(DamagedFile):
         store.load(folder)
 
