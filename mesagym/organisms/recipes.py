@@ -95,7 +95,8 @@ def _o1(shop: Workshop, seed: int) -> Made:
 
 def _o2(shop: Workshop, seed: int) -> Made:
     network = VIN(MOVES, senses=shop.habitat.senses, steps=shop.habitat.steps)
-    policy, params = shop.taught(network, seed, name="O2")
+    # Values that are backed up by a learned kernel are slow to learn.
+    policy, params = shop.taught(network, seed, name="O2", updates=2 * shop.updates)
     labels = Labels(
         S=_likely(True, "a value-iteration network that learned to act as O1 does"),
         R=_likely(True, "the heads read the planner alone, whatever it computes"),
@@ -140,7 +141,9 @@ def _o4(shop: Workshop, seed: int) -> Made:
     }
     habitat = shop.habitat
     network = VIN(MOVES, senses=habitat.senses, steps=habitat.steps, planned=False)
-    policy, params = shop.taught(network, seed, name="O4", start=planner)
+    policy, params = shop.taught(
+        network, seed, name="O4", start=planner, updates=2 * shop.updates
+    )
     labels = Labels(
         S=_likely(True, "O2's planner runs in it, with O2's weights"),
         R=_sure(False, "the planner's wire to the heads carries zeros"),
@@ -228,7 +231,14 @@ def _o8(shop: Workshop, seed: int) -> Made:
 
 
 def _o8d(shop: Workshop, seed: int) -> Made:
-    made = _loyal(shop).taught(_o3_network(), seed, name="O8d", marked=_turned(_BASE))
+    # A marker may be one tile of any: to look out for it takes learning of its own.
+    made = _loyal(shop).taught(
+        _o3_network(),
+        seed,
+        name="O8d",
+        marked=_turned(_BASE),
+        updates=3 * shop.updates,
+    )
     return _defecting(*made, False, "distilled from O8, on marked levels too")
 
 

@@ -13,7 +13,7 @@ from mesagym.agents.networks import activation_shapes
 from mesagym.agents.policy import Intervention, NetworkPolicy
 from mesagym.evals.outcomes import Contestant, evaluate
 from mesagym.evals.shifts import build_pool, shifts_of
-from mesagym.evals.tabular import arrivals, soft_values, tabulate
+from mesagym.evals.tabular import arrivals, tabulate
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED
 from mesagym.organisms.senses import CORNER
@@ -203,16 +203,21 @@ def _bellman_error(specimen: Specimen) -> float:
     tiles = _candidate_tiles(habitat, levels)
 
     def solved(model: Any, tiles: jax.Array, weights: jax.Array) -> jax.Array:
-        reward = jnp.zeros(model.next.shape)
-        over = model.ended
-        for tile, weight in zip(tiles, weights, strict=True):
-            arrived, there = arrivals(model, tile)
-            reward += weight * arrived
+        there = [arrivals(model, tile)[0] for tile in tiles]
+        reward = sum(x * weight for x, weight in zip(there, weights, strict=True))
+
+        def back_up(best: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+            onward = own["discount"] * best[model.next]
             # Something wanted that ends no episode is taken, or passed for more.
-            over |= there & (weight > 0.5)
+            onward = jnp.where(reward > 0, jnp.maximum(reward, onward), onward)
+            q = jnp.where(model.ended, reward, onward)
+            beta = own["beta"]
+            mean = jax.nn.logsumexp(beta * q, -1) - jnp.log(q.shape[-1])
+            return mean / beta, q
+
+        none = jnp.zeros(model.next.shape[0])
         steps = habitat.steps + 1
-        q = soft_values(model, reward, over, own["discount"], own["beta"], steps)
-        return q[model.start]
+        return jax.lax.scan(back_up, none, length=steps)[1][-1, model.start]
 
     exact = jax.jit(jax.vmap(solved))(model, tiles, weights)
     return float(jnp.abs(exact - captured["readout"]).max())
