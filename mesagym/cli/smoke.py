@@ -35,9 +35,9 @@ def show_rates(title: str, runs: Mapping[str, Path]) -> None:
     seeds = " or ".join(map(str, counts))
     plural = "s" * (counts != [1])
     print(
-        f"{SMOKE} has {seeds} seed{plural} and judges nothing: it shows that everything "
-        f"runs.\nNumbers are means over seeds, able or not; {seeds} seed{plural}: no "
-        "interval.\nWhat is judged is scale=laptop."
+        f"{SMOKE} has {seeds} seed{plural} and judges nothing: it shows that "
+        f"everything runs.\nNumbers are means over seeds, able or not; {seeds} "
+        f"seed{plural}: no interval.\nWhat is judged is scale=laptop."
     )
 
 
