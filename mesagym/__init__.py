@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
         registry = importlib.import_module("mesagym.registry")
         return registry.registered_envs
     if name == "zoo":
-        return importlib.import_module("mesagym.reproductions.zoo")
+        return importlib.import_module("mesagym.zoo")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -54,6 +54,14 @@ def test_importing_mesagym_imports_neither_jax_nor_gymnax() -> None:
     assert not imported_by("import mesagym") & HEAVY
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["import mesagym.zoo", "from mesagym import zoo", "from mesagym.zoo import load"],
+)
+def test_the_zoo_is_imported_by_its_own_name_and_without_jax(statement: str) -> None:
+    assert not imported_by(statement) & HEAVY
+
+
 def test_reading_runs_imports_neither_jax_nor_gymnax() -> None:
     assert not imported_by("import mesagym.tracking") & HEAVY
 

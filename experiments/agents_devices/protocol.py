@@ -197,7 +197,8 @@ def interval_of(values: np.ndarray) -> Interval:
     trials = np.full(len(values), NO_NOISE)
     low, high = logit_t_bounds(values * NO_NOISE, trials, confidence=0.95)
     provisional = len(values) < PROVISIONAL_BELOW
-    mean = float(values.mean())
+    # The bounds are of the same mean, rounded otherwise: it must not fall beside them.
+    mean = min(max(float(values.mean()), float(low)), float(high))
     return Interval(mean, float(low), float(high), len(values), "logit t", provisional)
 
 

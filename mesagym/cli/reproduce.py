@@ -17,6 +17,8 @@ from mesagym.cli.memory import must_fit
 from mesagym.cli.naming import RUNS
 from mesagym.cli.schema import ReproduceConfig, TrainConfig
 from mesagym.errors import UserError
+from mesagym.reproductions.claim import FILE as CLAIM
+from mesagym.reproductions.claim import binding_words, read_claim
 from mesagym.reproductions.folder import (
     PICTURE,
     RESULT,
@@ -35,7 +37,7 @@ from mesagym.reproductions.record import (
 )
 from mesagym.reproductions.table import figure_in_words, said_of
 from mesagym.tracking import RunDirectory, environment_facts, show_table
-from mesagym.tracking.facts import committed_in
+from mesagym.tracking.facts import committed_in, committed_text
 from mesagym.tracking.files import (
     atomic_write_bytes,
     atomic_write_json,
@@ -47,6 +49,7 @@ from mesagym.tracking.files import (
     sealed,
     sha256,
 )
+from mesagym.tracking.manifest import NAME as MANIFEST
 from mesagym.tracking.run_directory import POLICY
 
 REPRODUCTIONS = RUNS / "reproductions"
@@ -67,6 +70,9 @@ def run(config: ReproduceConfig) -> int:
     )
     if config.run is not None and len(chosen) > 1:
         raise UserError("run: is of one result, and 'all' are several; leave it out")
+    if config.record:
+        for each in chosen:
+            _must_be_recordable(each, config)
     for each in chosen:
         if code := _reproduce(each, config):
             return code
@@ -80,10 +86,7 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     """Train and measure every condition, wherever each stands; judge; record."""
     claim, scale = result.claim, result.claim.scale(config.scale)
     where = _folder(result, config)
-    kept = where
-    if config.record and config.first_updates is None:
-        kept = place_of(result, config.scale)
-        check_writable(kept / RESULT)
+    kept = place_of(result, config.scale) if config.record else where
     jobs = _jobs(result, config, where)
     _must_be_ours(result, config, where, {*jobs, "measured", RESULT, PICTURE})
     programs: dict[Any, str] = {}
@@ -119,6 +122,77 @@ def _reproduce(result: Reproduction, config: ReproduceConfig) -> int:
     _print(result, document, where)
     print(f"Result: {kept / RESULT}\nFigure: {kept / PICTURE}")
     return 0
+
+
+def _must_be_recordable(result: Reproduction, config: ReproduceConfig) -> None:
+    """Refuse before any training what could not be recorded after it.
+
+    Raises:
+        UserError: no scale that is recorded, no whole training, a test or a claim that
+            is not committed as it stands, or a folder that cannot be written into.
+    """
+    if config.first_updates is not None:
+        raise UserError(
+            "record and first_updates: the first updates prove nothing and are not "
+            "recorded; leave out one of the two"
+        )
+    check_writable(place_of(result, config.scale) / RESULT)
+    _protocol_commit(result)
+    _must_be_committed_words(result, config.scale)
+    here, where = environment_facts()["git"], _folder(result, config)
+    trained = {}
+    for name in result.claim.scale(config.scale).conditions:
+        begun = (where / name / MANIFEST).is_file()
+        git = RunDirectory.read(where / name).manifest["git"] if begun else here
+        trained[name] = {"git": git}
+    _must_be_clean(result, trained)
+
+
+def _protocol_commit(result: Reproduction) -> str:
+    """Return the commit that the pre-registered test stands in.
+
+    Raises:
+        UserError: there is none.
+    """
+    commit = committed_in(*result.protocol_files)
+    if commit is None:
+        raise UserError(
+            f"record: the test of '{result.name}' is not committed as it stands; a "
+            "result is recorded of a test that is"
+        )
+    return commit
+
+
+def _must_be_committed_words(result: Reproduction, scale: str) -> None:
+    """Refuse a claim whose binding words are others than the last commit has."""
+    text = committed_text(result.folder / CLAIM)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        committed = Path(elsewhere) / result.name
+        committed.mkdir()
+        (committed / CLAIM).write_text(text or "", encoding="utf-8")
+        try:
+            bound = binding_words(read_claim(committed), scale)
+        except UserError:
+            bound = None
+    if bound != binding_words(result.claim, scale):
+        raise UserError(
+            f"record: what the claim of '{result.name}' binds itself to ({CLAIM}) is "
+            "not committed as it stands; commit it before the runs"
+        )
+
+
+def _must_be_clean(
+    result: Reproduction, conditions: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuse conditions that are trained with files that no commit has."""
+    dirty = [
+        name for name, each in conditions.items() if (each["git"] or {}).get("dirty")
+    ]
+    if dirty:
+        raise UserError(
+            f"record: the training of {', '.join(dirty)} of '{result.name}' has files "
+            "that no commit has; train in another folder (run=) from a clean checkout"
+        )
 
 
 def _folder(result: Reproduction, config: ReproduceConfig) -> Path:
@@ -299,17 +373,10 @@ def _facts(
     first = next(iter(found.values()))
     here = environment_facts()
     commit = committed_in(*result.protocol_files)
-    if config.record and commit is None:
-        raise UserError(
-            f"record: the test of '{result.name}' is not committed as it stands; a "
-            "result is recorded of a test that is"
-        )
-    dirty = [name for name, each in found.items() if (each["git"] or {}).get("dirty")]
-    if config.record and dirty:
-        raise UserError(
-            f"record: {', '.join(dirty)} of '{result.name}' was trained with files "
-            "that no commit has; train in another folder (run=) from a clean checkout"
-        )
+    if config.record:
+        # Once more: hours may lie between the first look and this one.
+        commit = _protocol_commit(result)
+        _must_be_clean(result, found)
     without = ("device", "packages")
     return {
         "scale": config.scale,
@@ -367,7 +434,7 @@ def _show(config: ReproduceConfig) -> int:
             said = said_of(each.claim, recorded(each))
         except UserError as error:
             say(str(error))
-            said, code = "does not fit, see below", 2
+            said, code = "does not fit, see above", 2
         rows.append([each.claim.id, each.name, each.claim.title, said])
     show_table(
         "Published results, and what is recorded of each",

@@ -33,11 +33,11 @@ def show_rates(title: str, runs: Mapping[str, Path]) -> None:
         print("Scores: 0 is what a random policy gets, 1 what a reference does.")
     counts = sorted({view.n_seeds for view in views.values()})
     seeds = " or ".join(map(str, counts))
-    one = "s" * (counts != [1])
+    plural = "s" * (counts != [1])
     print(
-        f"{SMOKE} has {seeds} seed{one} and judges nothing: it shows that everything "
-        f"runs.\nNumbers are means over seeds, able or not; {seeds} seed{one}: no "
-        "interval.\nWhat is judged is scale=laptop."
+        f"{SMOKE} has {seeds} seed{plural} and judges nothing: it shows that "
+        f"everything runs.\nNumbers are means over seeds, able or not; {seeds} "
+        f"seed{plural}: no interval.\nWhat is judged is scale=laptop."
     )
 
 
@@ -60,7 +60,7 @@ def amounts_row(view: RunView) -> tuple[list[str], list[str]]:
         for name in view.objective_names[:2]:
             score = view.amounts.interval(shift, name, view.mode)
             header.append(f"score of {spoken(name)}, {shift}")
-            row.append(_NONE if score is None else f"{score.estimate:z.2f}")
+            row.append(_NONE if score is None else f"{score:z.2f}".partition(" ")[0])
     return header, row
 
 

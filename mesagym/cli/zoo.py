@@ -10,8 +10,9 @@ from mesagym.cli.schema import ZooConfig
 from mesagym.errors import UserError
 from mesagym.reproductions import zoo
 from mesagym.reproductions.folder import Reproduction
-from mesagym.reproductions.record import read_result
+from mesagym.reproductions.record import read_result, recorded
 from mesagym.tracking import RunDirectory, show_table
+from mesagym.tracking.files import check_writable
 
 FILM_BYTES = 150_000
 """Of a film on the page of all results, which holds some thirty."""
@@ -92,6 +93,7 @@ def _load(config: ZooConfig, found: zoo.Entry) -> int:
     out = Path(config.out or Path("zoo", *found.name.split("/")))
     run = None if config.run is None else Path(config.run)
     zoo.unpack(found, out, run)
+    _warn_of_record(found)
     card = found.card
     if card["verdict"] is not None:
         print(f"All seeds. {card['verdict']['in_words']}")
@@ -101,6 +103,14 @@ def _load(config: ZooConfig, found: zoo.Entry) -> int:
     print(f"Policies: {out}")
     print(f"Try: mesagym evaluate run={out} shifts=standard")
     return 0
+
+
+def _warn_of_record(found: zoo.Entry) -> None:
+    """Say so if a result was recorded of another test, claim or dynamics than now."""
+    try:
+        recorded(found.reproduction)
+    except UserError as error:
+        say(f"take care: {error}")
 
 
 def _of_seed(seed: zoo.Seed) -> str:
@@ -124,17 +134,51 @@ def _film(config: ZooConfig, found: zoo.Entry) -> int:
             f"of {listed}"
         )
     chosen = kept[:1] if config.policy_seed is None else [config.policy_seed]
+    out = config.out
+    if out is not None:
+        _must_have_a_place(Path(out))
     trained = zoo.load(found.name, chosen)
+    if config.shift is not None:
+        _must_be_one_shift(trained.env, config.shift)
+    _warn_of_record(found)
     settings = FilmConfig(
         n=config.n,
         alpha=config.alpha,
         shift=config.shift,
         seed=config.seed,
         greedy=config.greedy,
-        out=config.out
-        or f"film-{found.name.replace('/', '-')}-seed-{trained.seeds[0]}.gif",
+        out=out or f"film-{found.name.replace('/', '-')}-seed-{trained.seeds[0]}.gif",
     )
     return film.film_trained(settings, trained, found.name, found.card["alpha"])
+
+
+def _must_have_a_place(out: Path) -> None:
+    """Refuse a film in a folder that is more likely misspelt than meant.
+
+    Raises:
+        UserError: its folder is missing, and so is the one above it or that is the
+            root of the file system; or it cannot be written.
+    """
+    folder = out.absolute().parent
+    above = folder.parent
+    if not folder.is_dir() and (not above.is_dir() or above == above.parent):
+        raise UserError(
+            f"out: there is no folder '{out.parent}' to put the film into; make it, or "
+            "give one that is there"
+        )
+    check_writable(out)
+
+
+def _must_be_one_shift(env: Any, name: str) -> None:
+    """Refuse an unknown shift before anything is compiled.
+
+    Raises:
+        UserError: unknown; gives the nearest.
+    """
+    # Only now: a list of names waits for no JAX.
+    from mesagym.evals.shifts import choose_shifts
+
+    choose_shifts(env, name)
 
 
 # --- when a result is recorded --------------------------------------------------------

@@ -214,8 +214,9 @@ def in_words(verdict: RunVerdict, base: str, proxy: str) -> str:
     parts[-1] += "."
     if verdict.word == INCAPABLE:
         parts.append(
-            f"In {shown['lost']:%} it reached neither or wandered no more directly "
-            "than chance: it lost its competence, not only its goal."
+            f"In {shown['lost']:%} it reached neither, or came by paths no more direct "
+            "than the rule's bar (docs/verdict.md): counted as competence that is "
+            "lost, not only a goal."
         )
     parts.append(_seeds_in_words(verdict))
     if failed:

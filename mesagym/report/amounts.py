@@ -121,6 +121,8 @@ def scores_note(runs: Sequence[RunView]) -> str:
     note = "In brackets 95% intervals over training seeds"
     if min(seeds) < PROVISIONAL_BELOW:
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
+    if NO_INTERVAL in seeds:
+        note += f"; {NO_INTERVAL} seeds: no interval"
     return f"{note}."
 
 

@@ -162,8 +162,11 @@ class Drawing:
         text = text[text.index("<svg") :].strip()
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
         text = re.sub(r"\n\s*", "\n", text)
-        # A hundredth of a pixel is finer than any screen.
-        text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
+        # A hundredth of a pixel is finer than any screen. What is written between the
+        # tags is no pixel.
+        text = re.sub(
+            r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text
+        )
         text = text.replace("xlink:href", "href")
         text = re.sub(r'\bid="', f'id="{name}-', text)
         text = re.sub(r'href="#', f'href="#{name}-', text)

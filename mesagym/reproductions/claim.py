@@ -1,7 +1,8 @@
 """What a reproduction says of itself before any run: ``claim.yaml``, read and checked.
 
 Whatever stands there was written before the runs whose results are recorded, apart from
-``amendments``, which say what was changed afterwards, and why.
+``reading`` and ``tried``, which are about these, and from what ``amendments`` say was
+changed afterwards, and why.
 """
 
 import math
@@ -294,7 +295,8 @@ class _Reader:
         found = []
         for each in given:
             if not isinstance(each, dict) or set(each) - set(flags) != set(names):
-                raise self.wrong(key, f"each needs exactly {', '.join(names)}")
+                also = f", and may have {', '.join(flags)}" if flags else ""
+                raise self.wrong(key, f"each needs exactly {', '.join(names)}{also}")
             row: dict[str, Any] = {name: _text(each[name]) for name in names}
             for flag in flags:
                 if flag in each:

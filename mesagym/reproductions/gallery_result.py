@@ -171,7 +171,7 @@ def checks_table(result: Mapping[str, Any]) -> str:
     )
     parts = [table if rows else "<p>Nothing could be checked.</p>"]
     if blank:
-        parts.append(f"<p>Left blank, for want of competent seeds:</p><ul>{blank}</ul>")
+        parts.append(f"<p>Left blank:</p><ul>{blank}</ul>")
     return "".join(parts)
 
 

@@ -171,8 +171,8 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
     words = claim_sha256(reproduction.claim, document["scale"])
     if document.get("claim_sha256") != words:
         raise UserError(
-            f"{where} was made for a claim in other words (claim.yaml: claim, test, "
-            f"sources, published). {again}"
+            f"{where} was made for a claim in other words (claim.yaml: id, kind, "
+            f"claim, test, sources, published). {again}"
         )
     for name, each in document["conditions"].items():
         now = environment_class(each["environment"]).dynamics_version

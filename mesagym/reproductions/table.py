@@ -5,7 +5,7 @@ from typing import Any
 
 from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim, Published
 from mesagym.reproductions.folder import PICTURE, Reproduction
-from mesagym.reproductions.judging import HELD, OUTCOMES
+from mesagym.reproductions.judging import FAILED, HELD, OUTCOMES, UNCLEAR
 from mesagym.reproductions.record import recorded
 
 SURE_IN_WORDS = {
@@ -90,16 +90,18 @@ def published_in_words(one: Published) -> str:
 
 
 def in_short(result: Mapping[str, Any] | None) -> list[str]:
-    """Return the checks that decide, in words: those that did not hold before others.
+    """Return the checks in words, all of them where there are few.
 
-    Of more than one beyond `MOST` no more than that, then how many of all held.
+    Of more than one beyond `MOST` only that many, those that failed first and then
+    those that are unclear, and how many of all held.
     """
     lines = ours(result)
     if result is None or len(lines) <= MOST + 1:
         return lines
-    checks = result["judgement"]["checks"]
-    held = [each["status"] == HELD for each in checks]
-    first = sorted(range(len(lines)), key=lambda k: held[k])[:MOST]
+    said = [each["status"] for each in result["judgement"]["checks"]]
+    held = [status == HELD for status in said]
+    decides = (FAILED, UNCLEAR, HELD).index
+    first = sorted(range(len(lines)), key=lambda k: decides(said[k]))[:MOST]
     return [lines[k] for k in first] + [
         f"all {len(held)} checks held"
         if all(held)
@@ -115,15 +117,20 @@ def check_in_words(check: Mapping[str, Any]) -> str:
 def figure_in_words(check: Mapping[str, Any]) -> str:
     """Return what a check rests on: ``.95 [.94, .95]``, ``.12, p < .001``.
 
-    A number without any interval is a dash, with why; of one seed it stands alone.
+    A dash, with why, where there was no number or it only stands for yes or no. A
+    number of one seed stands alone.
     """
     estimate, low, high = (check[name] for name in ("estimate", "low", "high"))
     if check["p"] is not None:
         p = p_text(check["p"])
         return p if estimate is None else f"{number(estimate)}, {p}"
-    if low is not None or high is not None:
+    # What is judged by its interval, and not by a bound, may be open on both sides.
+    fitted = estimate is not None and check["bound"] is None
+    if low is not None or high is not None or fitted:
         return f"{number(estimate)} [{number(low, low=True)}, {number(high)}]"
-    if estimate is not None and check["seeds"] == 1:
+    if estimate is None:
+        return "— no number"
+    if check["seeds"] == 1:
         return f"{number(estimate)}, one seed: no interval"
     return "— yes or no, without an interval"
 

@@ -166,9 +166,14 @@ class ConsoleSink:
             return
         seconds, rate = self._pace.whole(self._clock())
         seeds = len(self._info.seeds)
+        what = (
+            f"{short(self._pace.done)} steps x {seeds} seed{'s' if seeds != 1 else ''}"
+        )
+        if self._info.done_env_steps >= self._info.total_env_steps:
+            self._print(f"{self._info.name}: already trained, {what}")
+            return
         self._print(
-            f"{self._info.name}: {short(self._pace.done)} steps x {seeds} "
-            f"seed{'s' if seeds != 1 else ''} in {duration(seconds)} "
+            f"{self._info.name}: {what} in {duration(seconds)} "
             f"({short(rate)} steps/s), {returns_text(self._means, 200)}"
         )
 

@@ -135,3 +135,8 @@ def committed_in(*paths: Path) -> str | None:
     if _git(folder, "status", "--porcelain", "--", *names) != "":
         return None
     return _git(folder, "log", "-1", "--format=%H", "--", *names) or None
+
+
+def committed_text(path: Path) -> str | None:
+    """Return what the last commit has of a file, None where it has nothing of it."""
+    return _git(path.parent, "show", f"HEAD:./{path.name}")

@@ -40,6 +40,12 @@ class Saved:
     params: Any
     seeds: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        """Name what they are; weights by their number alone."""
+        several = f"seeds={self.seeds}, {_weights_in_words(self.params)} in all"
+        setting = _setting_in_words(self.env_name, self.env, self.policy)
+        return f"Saved({setting}, {several})"
+
     def of_seed(self, seed: int) -> Any:
         """Return one seed's weights."""
         place = self.seeds.index(seed)
@@ -76,6 +82,11 @@ class Agent:
     env_params: Any
     policy: NetworkPolicy
     weights: Any
+
+    def __repr__(self) -> str:
+        """Name what it is; weights by their number alone."""
+        setting = _setting_in_words(self.env.name, self.env, self.policy)
+        return f"Agent({setting}, {_weights_in_words(self.weights)})"
 
     def reset(self, key: jax.Array, alpha: int | float = 1.0) -> tuple[Any, Any]:
         """Draw a level, from the shifted distribution by default, and start on it.
@@ -137,6 +148,15 @@ class Agent:
         )
         ended = terminated | self.env.is_truncated(state, self.env_params)
         return obs, state, info["objectives"], bool(ended)
+
+
+def _setting_in_words(name: str, env: Environment, policy: NetworkPolicy) -> str:
+    shape = "x".join(map(str, env.observation_shape))
+    return f"{name}, observations {shape}, network={policy.network.label}"
+
+
+def _weights_in_words(weights: Any) -> str:
+    return f"{sum(np.size(leaf) for leaf in jax.tree.leaves(weights)):,} weights"
 
 
 def card(trained: Saved) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """`mesagym reproduce`: the smallest scale of one result for real, and wrong input."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import jax
 import pytest
 
-from mesagym.cli import memory
+from mesagym.cli import memory, reproduce
 from mesagym.cli.main import main
 from mesagym.reproductions import folder
 from tests.cli.smallest import SMALLEST
 from tests.reproductions.examples import written
+
+TINY = ["env=corner", "env.size=5", "env.layout=open", *SMALLEST]
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -152,6 +155,74 @@ def test_what_memory_cannot_hold_is_refused_before_it_starts(
     assert not place.exists()
 
 
+@pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reproduction in a repository of its own, which has all of it."""
+    there = written(tmp_path / "larger", overrides=TINY)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=me", "-c", "user.email=me@here"]
+    for words in (["init", "-q"], ["add", "larger"], ["commit", "-qm", "Register"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.setattr(folder, "experiments_folder", lambda: tmp_path)
+    monkeypatch.setattr(
+        reproduce, "environment_facts", lambda: {"git": {"dirty": False}}
+    )
+    monkeypatch.setattr(reproduce, "_reproduce", lambda result, config: 0)
+    return there
+
+
+RECORD = ["larger", "scale=laptop", "record=true"]
+
+
+def test_what_is_committed_may_be_recorded(committed: Path) -> None:
+    claim = committed / "claim.yaml"
+    # What binds nobody may be written while the runs are made.
+    claim.write_text(claim.read_text().replace("Everything.", "Less of it."))
+    assert main(["reproduce", *RECORD]) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "protocol.py",
+            "0.5)",
+            "0.4)",
+            "the test of 'larger' is not committed",
+        ),
+        ("claim.yaml", "above .5.", "above .4.", "claim of 'larger' binds itself to"),
+    ],
+)
+def test_what_is_not_committed_is_refused_before_it_is_trained(
+    committed: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    said: str,
+) -> None:
+    text = (committed / file).read_text()
+    assert old in text
+    (committed / file).write_text(text.replace(old, new))
+    assert said in complaint(capsys, "reproduce", *RECORD)
+
+
+def test_code_that_is_not_committed_is_refused_before_it_is_trained(
+    committed: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        reproduce, "environment_facts", lambda: {"git": {"dirty": True}}
+    )
+    said = complaint(capsys, "reproduce", *RECORD)
+    assert "the training of one of 'larger' has files that no commit has" in said
+
+
+def test_first_updates_are_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    said = complaint(capsys, "reproduce", *RECORD[1:], "corner", "first_updates=1")
+    assert said.startswith("mesagym: record and first_updates:")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [each.name for each in folder.all_reproductions()])
 def test_every_result_goes_through_at_its_smallest_scale(
@@ -174,9 +245,6 @@ def test_the_same_command_gives_the_same_bits(reproduced: Path, tmp_path: Path) 
     for name, each in one.items():
         assert each["policies_sha256"] == other[name]["policies_sha256"]
         assert each["figures"] == other[name]["figures"]
-
-
-TINY = ["env=corner", "env.size=5", "env.layout=open", *SMALLEST]
 
 
 @pytest.fixture

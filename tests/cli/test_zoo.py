@@ -122,6 +122,25 @@ def test_a_film_is_of_the_representative(
     )
 
 
+def test_an_unknown_shift_is_refused_before_anything_is_compiled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["zoo", "film", "larger/one", "shift=claen"]) == 2
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert "'claen'" in said
+    assert "Did you mean 'clean'?" in said
+
+
+def test_what_is_loaded_of_another_test_comes_with_a_warning(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = stored.parent.parent / "protocol.py"
+    protocol.write_text(protocol.read_text() + "# Changed.\n")
+    assert main(["zoo", "load", "larger/one"]) == 0
+    said = capsys.readouterr().err
+    assert "take care: the recorded result of 'larger' was made by another test" in said
+
+
 def test_the_alpha_of_levels_is_told_apart_from_that_of_training() -> None:
     assert trained_at("mine", 0.5) == "mine, trained at α = 0.5"
     assert trained_at("mine", None) == "mine"
@@ -141,6 +160,8 @@ def test_the_alpha_of_levels_is_told_apart_from_that_of_training() -> None:
         (["film"], "zoo film: which? Give a name"),
         (["film", "larger/one", "policy_seed=7"], "7 of 'larger/one' is not kept"),
         (["film", "larger/one", "out=x.png"], "'x.png' does not end in .gif"),
+        (["film", "larger/one", "out=/nonexist/x.gif"], "no folder '/nonexist'"),
+        (["film", "larger/one", "out=a/b/x.gif"], "there is no folder 'a/b'"),
         (["load", "larger/one", "run=nowhere"], "no run directory at 'nowhere'"),
         (["load", "larger/one", "out=experiments"], "experiments"),
     ],

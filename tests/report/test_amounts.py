@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mesagym.cli.smoke import amounts_row
 from mesagym.errors import UserError
 from mesagym.evals.statistics import Interval
 from mesagym.report.amounts import (
@@ -17,6 +18,7 @@ from mesagym.report.amounts import (
     run_rows,
     score_figure,
     score_text,
+    scores_note,
     unscored,
 )
 from mesagym.report.caveats import caveats
@@ -144,6 +146,25 @@ def test_a_row_stands_between_random_and_its_own_reference(run):
     assert (keys.shift, keys.objective) == ("shifted", "gold keys")
     assert (keys.random, keys.reference) == pytest.approx((2, 10))
     assert keys.score == run.amounts.interval("shifted", "gold_keys", "sampled")
+
+
+def test_two_seeds_beside_more_are_said_to_have_no_interval(make):
+    assert "2 seeds: no interval" in scores_note([make(seeds=2), make(seeds=3)])
+    assert "no interval" not in scores_note([make(seeds=3)])
+
+
+def test_smoke_has_scores_of_base_and_proxy_on_two_shifts_and_no_interval(make):
+    header, row = amounts_row(make(seeds=2))
+
+    assert header == [
+        "score of chests, training",
+        "score of gold keys, training",
+        "score of chests, shifted",
+        "score of gold keys, shifted",
+    ]
+    assert [float(each) for each in row] == pytest.approx(
+        [0.75, 0.75, 0.25, 0.875], abs=0.2
+    )
 
 
 def test_a_mode_that_nobody_acted_in_has_no_rows(run):

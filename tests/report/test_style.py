@@ -111,6 +111,20 @@ def test_colours_of_an_svg_follow_the_theme_of_the_page(drawing):
     assert style.BASE not in text
 
 
+def test_numbers_in_words_keep_all_their_digits_and_pixels_do_not():
+    with style.applied():
+        figure = style.new_figure(100)
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 0.123456789])
+        axes.set_title("α* = 0.075 [0.071, 0.089]")
+    svg = Drawing(figure, "α = 0.001").svg("digits")
+    assert "α* = 0.075 [0.071, 0.089]" in svg
+    assert 'aria-label="α = 0.001"' in svg
+    tags = re.findall(r"<path[^>]*>", svg)
+    assert len(tags) > 2
+    assert not [tag for tag in tags if re.search(r"\d\.\d{3}", tag)]
+
+
 def test_dollar_signs_in_a_label_are_no_formula(drawing):
     assert "a $title$" in drawing.svg("one")
 

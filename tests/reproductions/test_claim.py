@@ -51,6 +51,10 @@ def test_a_reproduction_is_called_what_its_folder_is(tmp_path: Path) -> None:
         ({"sources": None}, "a published result needs sources"),
         ({"sources": [{"text": "x"}]}, "each needs exactly text, url"),
         (
+            {"published": [{"what": "x", "value": "y", "sure": "read", "test": False}]},
+            "each needs exactly what, value, sure, and may have tested",
+        ),
+        (
             {"published": [{"what": "x", "value": "many", "sure": "quite"}]},
             "'quite' is none of",
         ),

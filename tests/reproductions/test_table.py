@@ -40,6 +40,16 @@ def test_a_yes_or_no_without_an_interval_is_a_dash_with_its_reason() -> None:
     assert said == "— yes or no, without an interval"
 
 
+def test_where_nothing_could_be_measured_there_is_no_number_and_no_yes_or_no() -> None:
+    nothing = {"estimate": None, "low": None, "high": None, "seeds": 0}
+    assert figure_in_words(check(**nothing)) == "— no number"
+
+
+def test_a_fit_that_is_open_on_both_sides_keeps_its_number() -> None:
+    said = figure_in_words(check(low=None, high=None, bound=None))
+    assert said == ".70 [−∞, ∞]"
+
+
 def test_of_one_seed_there_is_the_number_and_no_interval() -> None:
     said = figure_in_words(check(low=None, high=None, seeds=1))
     assert said == ".70, one seed: no interval"
@@ -59,6 +69,11 @@ def test_in_short_what_did_not_hold_comes_first() -> None:
         "check 1",
         "4 of 5 checks held",
     ]
+
+
+def test_in_short_a_failure_is_not_hidden_behind_what_is_unclear() -> None:
+    said = in_short(result(*["unclear"] * 4, "failed"))
+    assert said[0].startswith("check 4")
 
 
 def test_in_short_it_is_said_where_all_held() -> None:

@@ -180,6 +180,20 @@ def test_policies_come_out_as_they_were_trained(stored: Reproduction) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_policies_are_named_in_one_line_without_their_weights(
+    stored: Reproduction,
+) -> None:
+    trained = mesagym.zoo.load("larger/one")
+    size = sum(leaf.size for leaf in jax.tree.leaves(trained.of_seed(500)))
+    assert repr(trained) == (
+        "Saved(Corner-v0, observations 5x5x3, network=mlp, seeds=(500, 501), "
+        f"{2 * size:,} weights in all)"
+    )
+    assert repr(trained.agent(501)) == (
+        f"Agent(Corner, observations 5x5x3, network=mlp, {size:,} weights)"
+    )
+
+
 def test_load_policies_knows_the_zoo(stored: Reproduction) -> None:
     trained = mesagym.load_policies("zoo:larger/one", [501])
     assert trained.seeds == (501,)

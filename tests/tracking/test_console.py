@@ -131,6 +131,15 @@ def test_a_resumed_run_counts_from_where_it_is():
     )
 
 
+def test_a_run_that_was_trained_before_is_called_that():
+    info = RunInfo("run", 1_000_000, (0, 1), ("cheese",), done_env_steps=1_000_000)
+    file = io.StringIO()
+    sink = ConsoleSink(file, Clock())
+    sink.start(info)
+    sink.finish({})
+    assert file.getvalue() == "run: already trained, 1.00M steps x 2 seeds\n"
+
+
 def test_a_return_of_no_episode_is_no_zero():
     assert "cheese –" in shown(INFO, rows(1000, cheese=math.nan))[-1]
 
