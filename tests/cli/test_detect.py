@@ -1,0 +1,71 @@
+"""`mesagym organisms` and `mesagym detect`: what they list, and wrong input."""
+
+from pathlib import Path
+
+import pytest
+
+from mesagym.cli.commands import as_overrides
+from mesagym.cli.main import main
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that cannot be carried out; return what it says, one line."""
+    assert main(list(words)) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def test_organisms_are_listed_with_their_labels_before_any_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["organisms", "list", f"organisms={tmp_path}"]) == 0
+    said = capsys.readouterr().out
+    for name in ("O1", "O3r", "O5a", "O8c", "O9", "P"):
+        assert f" {name} " in said
+
+
+def test_detectors_are_listed_with_what_they_ask(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["detect", "list"]) == 0
+    said = capsys.readouterr().out
+    assert "D5" in said
+    assert "plan edits" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["organisms", "make", "O1,O9x"], "O9"),
+        (["organisms", "mke"], "make"),
+        (["organisms", "make", "O1", "scale=laptop"], "smoke"),
+        (["detect"], "which run"),
+        (["detect", "list", "detectors=D44"], "D4"),
+        (["detect", "run=nowhere"], "nowhere"),
+        (["detect", "bench", "levels=1"], "levels"),
+    ],
+)
+def test_wrong_input_gets_one_line(
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in complaint(capsys, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_benchmark_without_organisms_says_how_to_make_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = complaint(capsys, "detect", "bench", f"organisms={tmp_path / 'none'}")
+    assert "mesagym organisms make all" in said
+
+
+def test_ids_with_commas_are_one_value_and_no_sweep() -> None:
+    words = as_overrides("organisms", ["make", "O1,O3", "scale=full"])
+    assert words == ["action=make", "names='O1,O3'", "scale=full"]
