@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,7 +65,7 @@ def _bars(
         labels.append(LABELS.get(name, name))
         keep = np.array(each["competent"], dtype=bool)
         if why := why_blank(each, keep):
-            drawing.blank(axes, float(place), "\n".join(wrap(why, 14)))
+            drawing.blank(axes, place, why, upright=True)
             continue
         seeds = numbers_of(each, "trained")[keep]
         drawing.bar(

@@ -64,7 +64,7 @@ def _left(axes: Axes, figures: Figures, protocol: Any) -> None:
 def _chosen(axes: Axes, place: int, figures: Figures, protocol: Any) -> None:
     seeds = protocol.competent(figures)
     if why := why_blank(figures, seeds):
-        return drawing.blank(axes, place, why)
+        return drawing.blank(axes, place, why, upright=True)
     shield, apple = (each[seeds] for each in protocol.counted(figures))
     interval = rate_interval(shield, shield + apple)
     rates = protocol.shares(figures)[seeds]

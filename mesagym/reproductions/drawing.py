@@ -12,6 +12,9 @@ from mesagym.reproductions.measuring import Figures, rate, trained_seeds, why_bl
 
 WIDTH = 760
 
+FEWEST_FOR_INTERVAL = 3
+"""Seeds from which an interval over them is drawn."""
+
 
 def contest_bars(
     figures: Mapping[str, Figures],
@@ -24,8 +27,9 @@ def contest_bars(
     """Return what came first under a shift, one group of bars a condition.
 
     Bars are means over the seeds that pass the gate, whiskers 95 % intervals over
-    seeds, points the seeds, ticks across a bar the random policy's rate on the same
-    levels. A condition with too few competent seeds stays blank.
+    seeds where there are three or more, points the seeds, ticks across a bar the random
+    policy's rate on the same levels. A condition with too few competent seeds stays
+    blank.
 
     Args:
         figures: of `mesagym.reproductions.measuring.outcomes_of`, by condition.
@@ -90,6 +94,9 @@ def bar(
 ) -> None:
     """Draw one bar with its interval over seeds and a point for each seed.
 
+    Of fewer than three seeds the points are all: the interval of two takes in nearly
+    everything, and would say nothing.
+
     Args:
         axes: where.
         x: the bar's middle.
@@ -110,14 +117,38 @@ def bar(
         mew=0.6,
         zorder=3,
     )
+    if len(seeds) < FEWEST_FOR_INTERVAL:
+        return
     low, high = (np.clip(bound, -1e9, 1e9) for bound in (interval.low, interval.high))
     axes.plot([x, x], [low, high], color=style.INK, lw=1.4, zorder=4)
 
 
-def blank(axes: Axes, x: int | float, why: str) -> None:
-    """Say in place of a bar why there is none."""
+def blank(axes: Axes, x: int | float, why: str, *, upright: bool = False) -> None:
+    """Say in place of a bar why there is none.
+
+    Args:
+        axes: where.
+        x: the bar's middle.
+        why: in words.
+        upright: whether the words run upwards, where bars stand close together.
+    """
     words = why.replace(", ", ",\n")
-    axes.text(x, 0.05, words, ha="center", va="bottom", color=style.MUTED, size=9.5)
+    if upright:
+        # A panel that begins or ends with it leaves it the room of a bar.
+        axes.bar(x, 0, 0.6)
+    axes.text(
+        x,
+        0.03 if upright else 0.05,
+        words,
+        # Upright, a share of the panel's height: its axis may not begin at 0.
+        transform=axes.get_xaxis_transform() if upright else axes.transData,
+        ha="center",
+        va="bottom",
+        ma="left" if upright else "center",
+        rotation=90 if upright else 0,
+        color=style.MUTED,
+        size=9.5,
+    )
 
 
 def key(figure: Figure, colours: Mapping[str, str], random: str | None = None) -> None:
