@@ -223,7 +223,14 @@ def show_table(
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(title=title, box=box.SIMPLE, title_justify="left")
+    # Between columns one space and the box's own: eighty characters are to hold much.
+    table = RichTable(
+        title=title,
+        box=box.SIMPLE,
+        title_justify="left",
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for column, name in enumerate(header):
         numeric = bool(rows) and all(
             isinstance(row[column], int | float) for row in rows

@@ -264,23 +264,34 @@ def test_levels_of_a_folder_that_changed_are_tested_anew(
         assert "complete already" not in capsys.readouterr().err
 
 
-def test_untrained_seeds_are_named_and_rates_have_intervals(
-    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_untrained_seeds_are_named_and_two_seeds_have_no_interval(
+    finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [f"run={finished}", "shifts=[clean,agreeing]", "levels=8", "name=wide"]
     seeds = load_run(finished).judged.seeds.items()
     failed = [seed for seed, each in seeds if each.word == UNTRAINED]
+    assert main(["evaluate", *words]) == 0
+    out = capsys.readouterr().out
+    (named,) = re.findall(r"Untrained in the run's own tests: seeds? (.*) \(of", out)
+    assert [int(seed) for seed in named.split(", ")] == failed
+    assert "of so few seeds no interval" in " ".join(out.split())
+    assert "[." not in out
+
+
+def test_rates_of_three_seeds_have_intervals_beside_or_below_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained(tmp_path / "three", "seeds=3") == 0
+    capsys.readouterr()
+    words = [f"run={tmp_path / 'three'}", "shifts=[clean,agreeing]", "levels=8"]
     for columns in ("200", "40"):
         monkeypatch.setenv("COLUMNS", columns)
         assert main(["evaluate", *words]) == 0
         out = capsys.readouterr().out
-        (named,) = re.findall(
-            r"Untrained in the run's own tests: seeds? (.*) \(of", out
-        )
-        assert [int(seed) for seed in named.split(", ")] == failed
         assert "in brackets 95 % intervals over seeds" in " ".join(out.split())
         cell = r"\d?\.\d\d \[\d?\.\d\d, \d?\.\d\d\]"
-        beside = [line for line in out.splitlines() if re.search(cell, line)]
+        table, _, _ = out.partition("Untrained in")
+        beside = [line for line in table.splitlines() if re.search(cell, line)]
         assert bool(beside) == (columns == "200")
         assert "…" not in out
 
