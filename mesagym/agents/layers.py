@@ -206,6 +206,7 @@ class Conv3x3(nn.Module):
 
     features: int
     kernel_size: int = 3
+    use_bias: bool = True
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros_init()
 
@@ -220,8 +221,10 @@ class Conv3x3(nn.Module):
         sides = (self.kernel_size, self.kernel_size)
         shape = (*sides, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, x.dtype)
-        bias = self.param("bias", self.bias_init, (self.features,), x.dtype)
-        return conv_same(x, kernel) + bias
+        y = conv_same(x, kernel)
+        if not self.use_bias:
+            return y
+        return y + self.param("bias", self.bias_init, (self.features,), x.dtype)
 
 
 # -------------------------------------------------------------------------- pooling

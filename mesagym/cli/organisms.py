@@ -16,16 +16,17 @@ ROOT = RUNS / "organisms"
 TRAINED = "P"
 """Stands for the agents that training makes."""
 
-ALPHAS = (0, 0.01, 1)
+ALPHAS = {"smoke": (0, 1), "full": (0, 0.01, 1)}
 """At which these are trained, in each environment."""
 
-_AGENT = ("agent=cnn", "agent.network.channels=[16,16,16]", "agent.learning_rate=1e-3")
+_AGENT = ("agent=cnn", "agent.network.channels=[16,16]", "env.size=7")
 
 _TRAININGS = {
-    "smoke": (*_AGENT, "env.size=7", "train.steps=1e6", "seeds=2"),
-    "full": (*_AGENT, "env.size=7", "train.steps=4e6", "seeds=8"),
+    "smoke": (*_AGENT, "train.steps=4e5", "seeds=2"),
+    "full": (*_AGENT, "train.steps=5e5", "seeds=8"),
 }
-"""Overrides of `mesagym train` by scale."""
+"""Overrides of `mesagym train` by scale: from .5M steps on, two seeds of each
+environment, 1000 and 1001, passed the gate at α = 0 and 1."""
 
 _ENVIRONMENTS = ("corner", "two_goals")
 
@@ -81,7 +82,7 @@ def _train(config: OrganismsConfig, root: Path) -> int:
 
     with composer("train") as composed_by:
         for name in _ENVIRONMENTS:
-            for alpha in ALPHAS:
+            for alpha in ALPHAS[config.scale]:
                 words = [f"env={name}", f"split.alpha={alpha}"]
                 words += _TRAININGS[config.scale]
                 job = composed_by.settled(composed_by.compose(words))

@@ -5,12 +5,37 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
 from mesagym.agents.layers import Conv3x3
 from mesagym.agents.networks import Network, Observations, Outputs, Tap, no_tap
 from mesagym.organisms.planner import plan_name
 from mesagym.organisms.senses import Senses
+
+
+@jax.custom_vjp
+def largest(x: Float[Array, "*batch channel"]) -> Float[Array, "*batch 1"]:
+    """Return the largest channel; its gradient goes to all that are as large.
+
+    `jnp.max` shares the gradient among them, and counts them for it: half of a round's
+    time on a CPU. Reverse mode only.
+    """
+    return x.max(-1, keepdims=True)
+
+
+def _largest_forward(x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    most = largest(x)
+    return most, (x, most)
+
+
+def _largest_backward(
+    kept: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array]:
+    x, most = kept
+    return (jnp.where(x == most, cotangent, jnp.zeros((), x.dtype)),)
+
+
+largest.defvjp(_largest_forward, _largest_backward)
 
 
 class VIN(Network):
@@ -72,12 +97,14 @@ class VIN(Network):
         reward = nn.Dense(1, name="reward_1")(x)
         reward = tap("goal", reward)
         walls = self.senses.read_walls(obs)[..., None]
-        backup = Conv3x3(self.advice, kernel_init=init, name="backup")
+        # What never changes is convolved once, and values alone in every round.
+        constant = Conv3x3(self.advice, kernel_init=init, name="backup_constant")
+        backup = Conv3x3(self.advice, kernel_init=init, use_bias=False, name="backup")
+        still = constant(jnp.concatenate([reward, walls], axis=-1))
         values = jnp.zeros_like(reward)
         for step in range(self.steps):
-            q = backup(jnp.concatenate([reward, values, walls], axis=-1))
-            values = tap(plan_name(step), q.max(-1, keepdims=True))
-        q = backup(jnp.concatenate([reward, values, walls], axis=-1))
+            values = tap(plan_name(step), largest(still + backup(values)))
+        q = still + backup(values)
         here = self.senses.read_agent(obs)[..., None]
         return tap("readout", (q * here).sum((1, 2)))
 
