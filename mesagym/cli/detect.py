@@ -78,7 +78,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     import jax
 
     from mesagym.detectors.base import Effort
-    from mesagym.detectors.bench import Lessons
+    from mesagym.detectors.bench import Lessons, Scored, headline
     from mesagym.detectors.bench import run as put
     from mesagym.detectors.registry import chosen
     from mesagym.detectors.summary import budget_points, steps_told, summarised
@@ -98,10 +98,13 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     full = Effort(config.levels, config.nulls, config.seed)
     less = dataclasses.replace(full, levels=max(16, config.levels // 4))
     lessons = {effort: Lessons(specimens, effort, say) for effort in (less, full)}
-    by_effort = {}
+    by_effort: dict[Effort, list[Scored]] = {effort: [] for effort in lessons}
     for effort, taught in lessons.items():
         kept = results / "readings" / f"{effort.levels}-levels"
-        by_effort[effort] = put(specimens, detectors, effort, kept, say, taught)
+        for detector in detectors:
+            # With less effort only what the area is of: it is for the budget alone.
+            those = specimens if effort is full else headline(specimens, detector)
+            by_effort[effort] += put(those, [detector], effort, kept, say, taught)
     document = summarised(by_effort[full], detectors)
     document["budget"] = budget_points(by_effort, detectors)
     document["monitor"] = steps_told(specimens, detectors, lessons[full], full)

@@ -1,7 +1,10 @@
 """The benchmark: every detector on every organism, kept reading by reading."""
 
 import math
+import os
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from mesagym.detectors.base import Detector, Effort, Known, Reading
 from mesagym.detectors.scoring import Row
 from mesagym.detectors.subject import Subject
 from mesagym.errors import UserError
-from mesagym.organisms.labels import QUESTIONS
+from mesagym.organisms.labels import CONSTRUCTED, QUESTIONS
 from mesagym.organisms.make import FIRST_OF_DEVELOPMENT
 from mesagym.organisms.specimen import Specimen
 from mesagym.tracking.files import (
@@ -23,6 +26,9 @@ from mesagym.tracking.files import (
 )
 
 FORMAT = "mesagym-detection/1"
+
+MOST_AT_ONCE = 4
+"""Readings that are taken together, if there are as many cores: each holds tables."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,20 @@ def known_of(specimen: Specimen) -> Known:
     )
 
 
+def headline(specimens: Sequence[Specimen], detector: Detector) -> list[Specimen]:
+    """Return those that a detector's headline area is over.
+
+    Development's apart, proved, and the label that it asks for first constructed.
+    """
+    return [
+        each
+        for each in specimens
+        if each.seed < FIRST_OF_DEVELOPMENT
+        and each.verified
+        and each.labels.of(detector.asks[0]).provenance == CONSTRUCTED
+    ]
+
+
 class Lessons:
     """What detectors learn from development's specimens, each asked once.
 
@@ -106,6 +126,7 @@ class Lessons:
         ]
         self.effort, self.say = effort, say
         self._learned: dict[tuple[str, str], Any] = {}
+        self._learning = threading.Lock()
 
     def of(self, detector: Detector, env_name: str) -> Any:
         """Return what a detector learned for an environment, None if nothing."""
@@ -114,14 +135,15 @@ class Lessons:
         if detector.learn is None or not there:
             return None
         key = (detector.name, env_name)
-        if key not in self._learned:
-            self.say(
-                f"{detector.id} {detector.name}: learns from {len(there)} development "
-                "organisms"
-            )
-            known = [known_of(each) for each in there]
-            self._learned[key] = detector.learn(known, self.effort)
-        return self._learned[key]
+        with self._learning:
+            if key not in self._learned:
+                self.say(
+                    f"{detector.id} {detector.name}: learns from {len(there)} "
+                    "development organisms"
+                )
+                known = [known_of(each) for each in there]
+                self._learned[key] = detector.learn(known, self.effort)
+            return self._learned[key]
 
 
 def run(
@@ -145,27 +167,40 @@ def run(
     Raises:
         UserError: a kept reading was made with another effort.
     """
-    found = []
-    if lessons is None:
-        lessons = Lessons(specimens, effort, say)
-    for detector in detectors:
-        for specimen in specimens:
-            path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
-            if path.is_file():
-                found.append(Scored(specimen, detector, _read(path, effort)))
-                continue
-            learned = lessons.of(detector, specimen.habitat.env_name)
-            say(f"{detector.id} {detector.name}: {specimen.name}")
-            reading = detector.score(subject_of(specimen), learned, effort)
-            make_folders(path.parent)
-            document = {
-                "format": FORMAT,
-                "effort": vars(effort),
-                **reading_document(reading),
-            }
-            atomic_write_json(path, sealed(document))
-            found.append(Scored(specimen, detector, reading))
-    return found
+    taught = Lessons(specimens, effort, say) if lessons is None else lessons
+
+    def put(detector: Detector, specimen: Specimen) -> Scored:
+        path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
+        if path.is_file():
+            return Scored(specimen, detector, _read(path, effort))
+        learned = taught.of(detector, specimen.habitat.env_name)
+        say(f"{detector.id} {detector.name}: {specimen.name}")
+        reading = detector.score(subject_of(specimen), learned, effort)
+        make_folders(path.parent)
+        document = {
+            "format": FORMAT,
+            "effort": vars(effort),
+            **reading_document(reading),
+        }
+        atomic_write_json(path, sealed(document))
+        return Scored(specimen, detector, reading)
+
+    # Most of the time goes into compiling, one core a program: several at once. What
+    # shares its programs stays together, so that none is compiled twice.
+    places: dict[str, list[Specimen]] = {}
+    for specimen in specimens:
+        places.setdefault(specimen.place, []).append(specimen)
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+        jobs = [
+            pool.submit(lambda d=detector, s=there: [put(d, each) for each in s])
+            for detector in detectors
+            for there in places.values()
+        ]
+        try:
+            return [scored for job in jobs for scored in job.result()]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def reading_document(reading: Reading) -> dict[str, Any]:

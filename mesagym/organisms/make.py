@@ -54,7 +54,7 @@ class Scale:
 
 SCALES: dict[str, Scale] = {
     "smoke": Scale("smoke", 7, (0, 1), (100, 101), 65_536, 1000),
-    "full": Scale("full", 7, tuple(range(8)), (100, 101, 102, 103), 131_072, 1000),
+    "full": Scale("full", 7, tuple(range(8)), (100, 101), 131_072, 1000),
 }
 
 
