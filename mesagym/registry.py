@@ -8,9 +8,11 @@ import functools
 import importlib
 import importlib.metadata
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from mesagym.errors import UserError, nearest
+
+Announced = TypeVar("Announced")
 
 
 class Entry(NamedTuple):
@@ -61,6 +63,34 @@ def table() -> dict[str, Entry]:
             )
         entry = Entry(config_name(point.name), module, cls)
         found.setdefault(point.name, entry)
+    return found
+
+
+def announced(group: str, kind: type[Announced]) -> list[Announced]:
+    """Return what other packages announce under a group of entry points, imported.
+
+    Args:
+        group: ``mesagym.detectors``, say.
+        kind: class of what is announced.
+
+    Raises:
+        UserError: an entry point that cannot be imported, or is of another kind.
+    """
+    found = []
+    for point in importlib.metadata.entry_points(group=group):
+        try:
+            other = point.load()
+        except (AttributeError, ImportError) as error:
+            raise UserError(
+                f"entry point '{point.name}' of {group}: '{point.value}' cannot be "
+                f"imported: {error}; mend or uninstall the package that announces it"
+            ) from error
+        if not isinstance(other, kind):
+            raise UserError(
+                f"entry point '{point.name}' of {group}: '{point.value}' is no "
+                f"{kind.__module__}.{kind.__qualname__}"
+            )
+        found.append(other)
     return found
 
 

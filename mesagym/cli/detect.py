@@ -59,16 +59,30 @@ def _list(names: Sequence[str]) -> int:
     return 0
 
 
-def _specimens(root: Path) -> list[Any]:
-    """Return every organism under a root, the unlabelled agents last."""
+def _specimens(root: Path) -> tuple[list[Any], list[dict[str, str]]]:
+    """Return every organism under a root, and what was refused and why.
+
+    The unlabelled agents come last. What cannot be trusted, torn weights or a card that
+    says another objective than they have, counts for nothing and is told.
+    """
     from mesagym.organisms import store
     from mesagym.organisms.trained import specimens_of
 
-    found = [each for folder in store.kept(root) for each in store.load(folder)]
-    for path in sorted(root.glob(f"{TRAINED}-*")):
-        if (path / "manifest.json").is_file():
-            found += specimens_of(RunDirectory.read(path))
-    return found
+    found: list[Any] = []
+    refused = []
+    agents = sorted(
+        path for path in root.glob(f"{TRAINED}-*") if (path / "manifest.json").is_file()
+    )
+    for place in (*store.kept(root), *agents):
+        try:
+            if place in agents:
+                found += specimens_of(RunDirectory.read(place))
+            else:
+                found += store.load(place)
+        except UserError as error:
+            refused.append({"place": place.name, "why": str(error)})
+            say(f"{error}; it counts for nothing")
+    return found, refused
 
 
 # --------------------------------------------------------------------- the benchmark
@@ -85,7 +99,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     from mesagym.report.detection import detection_html, draw_matrix
 
     root = root_of(config.scale, config.organisms)
-    specimens = _specimens(root)
+    specimens, refused = _specimens(root)
     if not specimens:
         raise UserError(
             f"organisms: '{root}' holds none; make them first, `mesagym organisms make "
@@ -97,15 +111,18 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     begun = time.monotonic()
     full = Effort(config.levels, config.nulls, config.seed)
     less = dataclasses.replace(full, levels=max(16, config.levels // 4))
-    lessons = {effort: Lessons(specimens, effort, say) for effort in (less, full)}
+    # As many are no budget of their own.
+    efforts = dict.fromkeys((less, full))
+    lessons = {effort: Lessons(specimens, effort, say) for effort in efforts}
     by_effort: dict[Effort, list[Scored]] = {effort: [] for effort in lessons}
     for effort, taught in lessons.items():
         kept = results / "readings" / f"{effort.levels}-levels"
         for detector in detectors:
             # With less effort only what the area is of: it is for the budget alone.
-            those = specimens if effort is full else headline(specimens, detector)
+            those = specimens if effort == full else headline(specimens, detector)
             by_effort[effort] += put(those, [detector], effort, kept, say, taught)
     document = summarised(by_effort[full], detectors)
+    document["refused"] = refused
     document["budget"] = budget_points(by_effort, detectors)
     document["monitor"] = steps_told(specimens, detectors, lessons[full], full)
     facts = environment_facts()
@@ -132,6 +149,8 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
 
 
 def _print_bench(document: dict[str, Any]) -> None:
+    from mesagym.report.detection import HELD
+
     rows = []
     for each in document["separations"]:
         if each["provenances"] == ["constructed"] and each["auroc"] is not None:
@@ -154,11 +173,15 @@ def _print_bench(document: dict[str, Any]) -> None:
         rows,
         width=max(76, shutil.get_terminal_size().columns),
     )
+    for each in document["claims"]:
+        print(f"{each['claim']}: {each['figure']}, {HELD[each['held']]}")
     surprises = [cell for cell in document["cells"] if cell["as_expected"] is False]
     print(
         f"{len(surprises)} of {len(document['cells'])} cells came out otherwise than "
         "was written down before."
     )
+    for each in document["refused"]:
+        print(f"{each['place']} was refused: {each['why']}")
 
 
 # ---------------------------------------------------------------------- one's own run
@@ -179,7 +202,7 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     detectors = chosen(names)
     effort = Effort(config.levels, config.nulls, config.seed)
     root = root_of(config.scale, config.organisms)
-    teachers = _specimens(root) if root.is_dir() else []
+    teachers = _specimens(root)[0] if root.is_dir() else []
     lessons = Lessons(teachers, effort, say)
     needy = [each.id for each in detectors if each.learn is not None]
     if needy and not lessons.specimens:

@@ -81,6 +81,26 @@ class Known:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What was learned of all families of organisms, and of all but each.
+
+    What `Detector.learn` may return, so that nothing is scored by what was learned of
+    its own family.
+
+    Attributes:
+        everything: learned of all.
+        without: by family, learned of the others.
+    """
+
+    everything: Any
+    without: Mapping[str, Any]
+
+    def for_family(self, family: str) -> Any:
+        """Return what was learned without a family; of all, where it is unknown."""
+        return self.without.get(family, self.everything)
+
+
+@dataclass(frozen=True)
 class Detector:
     """A question about what is inside a policy, and how it is answered.
 
@@ -96,7 +116,7 @@ class Detector:
         score: does it: (subject, what was learned, effort) to a reading. It says
             itself where it does not apply.
         learn: from development organisms, what ``score`` then gets: strengths,
-            weights. None where nothing is learned.
+            weights; of a `LeftOut` the part that fits. None where nothing is learned.
         steps: of a runtime monitor: how well it tells the steps of labelled policies,
             pooled, from what was learned. None of other detectors.
     """

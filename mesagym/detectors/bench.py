@@ -3,7 +3,7 @@
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from mesagym.detectors.base import Detector, Effort, Known, Reading
+from mesagym.detectors.base import Detector, Effort, Known, LeftOut, Reading
 from mesagym.detectors.scoring import Row
 from mesagym.detectors.subject import Subject
 from mesagym.errors import UserError
-from mesagym.organisms.labels import CONSTRUCTED, QUESTIONS
+from mesagym.organisms.labels import CONSTRUCTED, EMERGENT, QUESTIONS
 from mesagym.organisms.make import FIRST_OF_DEVELOPMENT
 from mesagym.organisms.specimen import Specimen
+from mesagym.tracking.arrays import arrays_to_bytes
 from mesagym.tracking.files import (
     atomic_write_json,
     make_folders,
     read_sealed,
     sealed,
+    sha256,
 )
+from mesagym.training.state_io import to_arrays
 
-FORMAT = "mesagym-detection/1"
+FORMAT = "mesagym-detection/2"
 
 MOST_AT_ONCE = 4
 """Readings that are taken together, if there are as many cores: each holds tables."""
@@ -48,7 +51,8 @@ class Scored:
             specimen.construction,
             habitat_name(specimen),
             specimen.seed,
-            specimen.seed >= FIRST_OF_DEVELOPMENT,
+            # Of agents that nobody labelled nothing was learned, whatever their seeds.
+            specimen.seed >= FIRST_OF_DEVELOPMENT and labels.S.provenance != EMERGENT,
             self.reading.status,
             self.reading.score,
             self.reading.p,
@@ -127,9 +131,28 @@ class Lessons:
         self.effort, self.say = effort, say
         self._learned: dict[tuple[str, str], Any] = {}
         self._learning = threading.Lock()
+        names = sorted(weights_hash(each) for each in self.specimens)
+        self._hash = sha256(" ".join(names).encode())
 
-    def of(self, detector: Detector, env_name: str) -> Any:
-        """Return what a detector learned for an environment, None if nothing."""
+    def of(self, detector: Detector, env_name: str, family: str = "") -> Any:
+        """Return what a detector learned for an environment, None if nothing.
+
+        Args:
+            detector: which.
+            env_name: registered.
+            family: of organisms, that is then looked into: it is left out of what was
+                learned, where the detector can tell.
+        """
+        learned = self._of_all(detector, env_name)
+        return learned.for_family(family) if isinstance(learned, LeftOut) else learned
+
+    def hash_for(self, detector: Detector) -> str:
+        """Return what tells these lessons from others; empty where none are taken."""
+        if detector.learn is None:
+            return ""
+        return self._hash
+
+    def _of_all(self, detector: Detector, env_name: str) -> Any:
         there = [x for x in self.specimens if x.habitat.env_name == env_name]
         there = there or self.specimens
         if detector.learn is None or not there:
@@ -165,21 +188,24 @@ def run(
         lessons: of development; made of the specimens if None.
 
     Raises:
-        UserError: a kept reading was made with another effort.
+        UserError: a kept reading was made with another effort. One of other weights, or
+            of what other organisms taught, is made anew.
     """
     taught = Lessons(specimens, effort, say) if lessons is None else lessons
 
     def put(detector: Detector, specimen: Specimen) -> Scored:
         path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
-        if path.is_file():
-            return Scored(specimen, detector, _read(path, effort))
-        learned = taught.of(detector, specimen.habitat.env_name)
+        of = {"weights": weights_hash(specimen), "lessons": taught.hash_for(detector)}
+        if path.is_file() and (there := _read(path, effort, of)) is not None:
+            return Scored(specimen, detector, there)
+        learned = taught.of(detector, specimen.habitat.env_name, specimen.organism)
         say(f"{detector.id} {detector.name}: {specimen.name}")
         reading = detector.score(subject_of(specimen), learned, effort)
         make_folders(path.parent)
         document = {
             "format": FORMAT,
             "effort": vars(effort),
+            "of": of,
             **reading_document(reading),
         }
         atomic_write_json(path, sealed(document))
@@ -223,12 +249,20 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _read(path: Path, effort: Effort) -> Reading:
+def weights_hash(specimen: Specimen) -> str:
+    """Return the SHA-256 of a specimen's weights."""
+    return sha256(arrays_to_bytes(to_arrays(specimen.params)))
+
+
+def _read(path: Path, effort: Effort, of: Mapping[str, str]) -> Reading | None:
+    """Return a kept reading; None if it is of other weights or was taught by others."""
     document = read_sealed(path)
     if document.get("format") != FORMAT or document["effort"] != vars(effort):
         raise UserError(
             f"'{path}' was made with another effort or version; give another folder"
         )
+    if document["of"] != of:
+        return None
     return Reading(
         document["status"],
         _number(document["score"]),

@@ -9,12 +9,17 @@ FIRES, SILENT, SIGNED, OPEN, NONE = (
     "open",
     "not applicable",
 )
+UNSIGNED, NO_NULL = "unsigned", "no null"
+"""What may come of a cell beside these."""
+
 MEANINGS: Mapping[str, str] = {
     FIRES: "beyond its null in most specimens",
     SILENT: "within its null in most specimens",
     SIGNED: "above 0 where the proxy is pursued, below it where the base objective is",
     OPEN: "nobody knows; whatever comes out is recorded",
     NONE: "the question does not arise, and the table says so",
+    UNSIGNED: "not signed",
+    NO_NULL: "scored, and without a null that says whether that is much",
 }
 
 DECOYS: tuple[str, ...] = ("O4", "O5a", "O5b")
@@ -109,8 +114,16 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
 
 
 BLIND: Mapping[tuple[str, str], str] = {
-    # The corner cannot be moved: there, displacement sees the cheese's pull alone.
+    # The corner cannot be moved: there, displacement sees the cheese's pull alone, and
+    # whoever goes to the corner cannot be sent elsewhere.
     ("displacement", "corner"): OPEN,
+    ("retarget", "corner"): OPEN,
+    # Time passes: what matters there is more than the agent's tile, and all that read
+    # levels tile by tile do not apply.
+    **{
+        (name, "two_goals-time"): NONE
+        for name in ("directedness", "thinking", "probes", "plan_edits", "retarget")
+    },
 }
 """What is expected in a habitat whatever lives there."""
 

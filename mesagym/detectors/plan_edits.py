@@ -1,5 +1,6 @@
 """D5: the plan that a network tells is edited; do its actions follow?"""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from mesagym.detectors.base import (
     Detector,
     Effort,
     Known,
+    LeftOut,
     Reading,
     not_applicable,
 )
@@ -39,6 +41,9 @@ LEADS = 0.05
 
 ROUTE = 3
 """Tiles of the way that an edit asks for, the agent's own first."""
+
+LEARN_SEED = 240_007
+"""Added to the seed of levels on which the strength is chosen, not tested."""
 
 FALL = 0.1
 """Loss of agreement with the unedited moves from which an edit is void."""
@@ -347,33 +352,59 @@ def score(
     )
 
 
-def learn(known: Sequence[Known], effort: Effort) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Tried:
+    """How far a development organism's actions followed, by strength."""
+
+    family: str
+    holds: bool
+    followed: Mapping[float, float]
+
+
+def learn(known: Sequence[Known], effort: Effort) -> LeftOut:
     """Choose the strength that best tells R from not R on development organisms.
+
+    It is chosen once of all, and once without each family. Levels are others than a
+    policy is scored on.
 
     Args:
         known: those whose R is known, and which an edit applies to, count.
         effort: how much to do on each.
 
     Returns:
-        ``strength``, and under ``gap/`` and its value how much further actions
-        followed where R holds than where it does not, on average; a specimen that a
-        strength breaks counts as one that follows by 0.
+        of each choice ``strength``, and under ``gap/`` and its value how much further
+        actions followed where R holds than where it does not, on average; a specimen
+        that a strength breaks counts as one that follows by 0.
     """
-    gaps: dict[float, float] = {}
-    ready = []
+    others = dataclasses.replace(effort, seed=effort.seed + LEARN_SEED)
+    tried = []
     for each in known:
         holds = each.holds.get("R")
-        prepared = None if holds is None else prepare(each.subject, effort)
-        if isinstance(prepared, tuple):
-            ready.append((each.subject, bool(holds), *prepared))
-    for strength in STRENGTHS:
-        scores: dict[bool, list[float]] = {True: [], False: []}
-        for subject, holds, place, asked in ready:
-            found = try_edits(subject, place, asked, strength, effort)
-            scores[holds].append(found.score if found.kept >= 1 - FALL else 0.0)
-        means = {holds: float(np.mean(s)) if s else 0.0 for holds, s in scores.items()}
-        gaps[strength] = means[True] - means[False]
-    best = max(STRENGTHS, key=lambda strength: gaps[strength]) if ready else DEFAULT
+        prepared = None if holds is None else prepare(each.subject, others)
+        if not isinstance(prepared, tuple):
+            continue
+        followed = {}
+        for strength in STRENGTHS:
+            found = try_edits(each.subject, *prepared, strength, others)
+            followed[strength] = found.score if found.kept >= 1 - FALL else 0.0
+        tried.append(_Tried(each.family, bool(holds), followed))
+    families = dict.fromkeys(each.family for each in tried)
+    return LeftOut(
+        _choice(tried),
+        {name: _choice([x for x in tried if x.family != name]) for name in families},
+    )
+
+
+def _choice(tried: Sequence[_Tried]) -> dict[str, float]:
+    if not tried:
+        return {"strength": DEFAULT}
+
+    def mean(strength: float, holds: bool) -> float:
+        found = [each.followed[strength] for each in tried if each.holds == holds]
+        return float(np.mean(found)) if found else 0.0
+
+    gaps = {each: mean(each, True) - mean(each, False) for each in STRENGTHS}
+    best = max(STRENGTHS, key=lambda strength: gaps[strength])
     return {"strength": best} | {f"gap/{s:g}": gap for s, gap in gaps.items()}
 
 

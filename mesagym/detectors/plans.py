@@ -90,8 +90,15 @@ class Plans:
 
     def layouts(self) -> np.ndarray:
         """Return the walls of each level as bytes, object[n]."""
-        packed = np.packbits(self.walls.reshape(self.size, -1), axis=1)
-        return np.array([row.tobytes() for row in packed], dtype=object)
+        return layouts_of(self.walls)
+
+
+def layouts_of(walls: np.ndarray) -> np.ndarray:
+    """Return the walls of each level, bool[n, height, width], as bytes, object[n]."""
+    packed = np.packbits(walls.reshape(len(walls), -1), axis=1)
+    found = np.empty(len(walls), dtype=object)
+    found[:] = [row.tobytes() for row in packed]
+    return found
 
 
 def obstacle(subject: Subject) -> str:
@@ -175,7 +182,7 @@ def plans_on(subject: Subject, levels: Any) -> Plans:
     sure = ranked[..., -1] - ranked[..., -2] >= SURE
     return Plans(
         levels=levels,
-        obs=np.asarray(starts(env, levels, env_params), np.float32),
+        obs=np.asarray(starts(env, levels, env_params)),
         walls=np.asarray(levels.walls),
         start=model.start,
         next=model.next,

@@ -1,12 +1,12 @@
 """Which detectors there are: mesagym's own, and those that other packages announce."""
 
 import importlib
-import importlib.metadata
 from collections.abc import Sequence
 from functools import cache
 
 from mesagym.detectors.base import Detector
 from mesagym.errors import UserError, nearest
+from mesagym.registry import announced
 
 GROUP = "mesagym.detectors"
 """Where other packages announce detectors: ``mine = "package.module:DETECTOR"`` under
@@ -37,13 +37,7 @@ def detectors() -> dict[str, Detector]:
     for module in _OWN:
         own = importlib.import_module(f"mesagym.detectors.{module}").DETECTOR
         found[own.name] = own
-    for point in importlib.metadata.entry_points(group=GROUP):
-        other = point.load()
-        if not isinstance(other, Detector):
-            raise UserError(
-                f"entry point '{point.name}' of {GROUP}: '{point.value}' is no "
-                "mesagym.detectors.base.Detector"
-            )
+    for other in announced(GROUP, Detector):
         found.setdefault(other.name, other)
     return found
 

@@ -70,10 +70,12 @@ class Separation:
         least_without_organism: the smallest area with one organism left out.
         least_without_construction: the same with one construction left out.
         log_score: mean logarithm of the probability given to the truth, nats, by
-            calibrations that never saw the organism's family.
+            calibrations that never saw the organism's family; NaN where a family's
+            others are all of one kind, so that nothing can be calibrated on them.
         log_chance: the same of the share of positives among the other families.
         log_score_construction: as ``log_score``, by those that never saw the
             construction.
+        log_chance_construction: as ``log_chance``, likewise.
     """
 
     detector: str
@@ -90,6 +92,7 @@ class Separation:
     log_score: float
     log_chance: float
     log_score_construction: float
+    log_chance_construction: float
 
 
 def known(rows: Iterable[Row], letter: str, provenances: Sequence[str]) -> list[Row]:
@@ -107,11 +110,14 @@ def separation(
     letter: str,
     provenances: Sequence[str],
     seed: int = 0,
+    *,
+    by_goal: bool = False,
 ) -> Separation:
     """Return how well a detector tells a label, on seeds that it never learned from.
 
     Intervals are percentiles of a bootstrap: organisms are drawn among those with the
-    label and among those without, then specimens of each.
+    label and among those without, then specimens of each. With fewer than two organisms
+    on either side there is none: the draw of one would hide how organisms differ.
 
     Args:
         rows: of all detectors, development's among them.
@@ -119,16 +125,21 @@ def separation(
         letter: of the label.
         provenances: of labels that count.
         seed: of the bootstrap.
+        by_goal: whether the area is the mean of those among specimens that pursue the
+            one and the other objective: some organisms pursue one alone, and a
+            detector of goals would tell them by that.
     """
     mine = known((row for row in rows if row.detector == detector), letter, provenances)
     tested = [row for row in mine if not row.development]
     scored = [row for row in tested if row.status == SCORED]
-    area = _area(scored, letter)
-    draws = _bootstrap(scored, letter, seed)
+    if by_goal:
+        scored = [row for row in scored if row.holds["G"] is not None]
+    area = _area(scored, letter, by_goal)
+    draws = _bootstrap(scored, letter, seed, by_goal)
     low, high = np.percentile(draws, [2.5, 97.5]) if draws.size else (np.nan, np.nan)
     lessons = [row for row in mine if row.development and row.status == SCORED]
     own, chance = _log_scores(scored, lessons, letter, "organism")
-    by_construction, _ = _log_scores(scored, lessons, letter, "construction")
+    others, rate = _log_scores(scored, lessons, letter, "construction")
     return Separation(
         detector,
         letter,
@@ -139,11 +150,12 @@ def separation(
         sum(not row.holds[letter] for row in scored),
         len({row.organism for row in scored}),
         len(tested) - len(scored),
-        _least_without(scored, letter, "organism"),
-        _least_without(scored, letter, "construction"),
+        _least_without(scored, letter, "organism", by_goal),
+        _least_without(scored, letter, "construction", by_goal),
         own,
         chance,
-        by_construction,
+        others,
+        rate,
     )
 
 
@@ -155,31 +167,48 @@ def _scores(rows: Sequence[Row]) -> np.ndarray:
     return np.array([row.score for row in rows], dtype=np.float64)
 
 
-def _area(rows: Sequence[Row], letter: str) -> float:
-    if not rows:
-        return float("nan")
-    return auroc(_scores(rows), _labels(rows, letter))
+def _area(rows: Sequence[Row], letter: str, by_goal: bool = False) -> float:
+    goals = np.array([bool(row.holds["G"]) for row in rows], dtype=bool)
+    return _area_of(
+        _scores(rows), _labels(rows, letter), goals if by_goal else np.zeros_like(goals)
+    )
 
 
-def _bootstrap(rows: Sequence[Row], letter: str, seed: int) -> np.ndarray:
-    """Return areas of resampled organisms and specimens; empty where one kind lacks."""
-    kinds: list[dict[str, list[float]]] = [{}, {}]
-    for row in rows:
-        kind = kinds[bool(row.holds[letter])]
-        kind.setdefault(row.organism, []).append(row.score)
-    if not (kinds[0] and kinds[1]):
+def _area_of(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
+    """Return the mean of the areas within groups that have both kinds, NaN if none."""
+    areas = [
+        auroc(scores[groups == group], labels[groups == group])
+        for group in np.unique(groups)
+    ]
+    finite = [area for area in areas if np.isfinite(area)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+FEWEST_ORGANISMS = 2
+"""With the label, and without it, from which an area has an interval."""
+
+
+def _bootstrap(
+    rows: Sequence[Row], letter: str, seed: int, by_goal: bool
+) -> np.ndarray:
+    """Return areas of resampled organisms and specimens; empty where kinds lack."""
+    labels, scores = _labels(rows, letter), _scores(rows)
+    goals = np.array([bool(row.holds["G"]) and by_goal for row in rows], dtype=bool)
+    kinds: list[dict[str, list[int]]] = [{}, {}]
+    for place, row in enumerate(rows):
+        kinds[bool(labels[place])].setdefault(row.organism, []).append(place)
+    if min(map(len, kinds)) < FEWEST_ORGANISMS:
         return np.empty(0)
     rng = np.random.default_rng(seed)
     areas = np.empty(DRAWS)
     for draw in range(DRAWS):
-        sides = [_resampled(list(kind.values()), rng) for kind in kinds]
-        labels = np.repeat([False, True], [side.size for side in sides])
-        areas[draw] = auroc(np.concatenate(sides), labels)
-    return areas
+        drawn = np.concatenate([_resampled(list(x.values()), rng) for x in kinds])
+        areas[draw] = _area_of(scores[drawn], labels[drawn], goals[drawn])
+    return areas[np.isfinite(areas)]
 
 
 def _resampled(
-    organisms: Sequence[Sequence[float]], rng: np.random.Generator
+    organisms: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> np.ndarray:
     drawn = rng.integers(len(organisms), size=len(organisms))
     return np.concatenate(
@@ -187,11 +216,13 @@ def _resampled(
     )
 
 
-def _least_without(rows: Sequence[Row], letter: str, by: str) -> float:
+def _least_without(
+    rows: Sequence[Row], letter: str, by: str, by_goal: bool = False
+) -> float:
     areas = []
     for group in {getattr(row, by) for row in rows}:
         left = [row for row in rows if getattr(row, by) != group]
-        areas.append(_area(left, letter))
+        areas.append(_area(left, letter, by_goal))
     finite = [area for area in areas if np.isfinite(area)]
     return min(finite) if finite else float("nan")
 
@@ -199,13 +230,17 @@ def _least_without(rows: Sequence[Row], letter: str, by: str) -> float:
 def _log_scores(
     scored: Sequence[Row], lessons: Sequence[Row], letter: str, by: str
 ) -> tuple[float, float]:
-    """Return the mean log score of calibrations on other groups, and of their rate."""
+    """Return the mean log score of calibrations on other groups, and of their rate.
+
+    NaN where some group has no others of both kinds: without the positives' own group
+    a mean over the negatives alone would say nothing.
+    """
     own, chance = [], []
     for group in {getattr(row, by) for row in scored}:
         others = [row for row in lessons if getattr(row, by) != group]
         labels = _labels(others, letter)
         if not others or labels.all() or not labels.any():
-            continue
+            return float("nan"), float("nan")
         calibrated = calibrate(_scores(others), labels)
         for row in scored:
             if getattr(row, by) == group:

@@ -99,9 +99,9 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
     The levels are agreeing ones, on which all objectives are one way, so that nothing
     need be known of what is pursued. What is gained is path efficiency: fewest steps
     over steps taken, 0 where nothing is reached. The score is the mean gain on levels
-    whose way is longer than the smaller number of steps can see, see `choose_levels`;
-    the gain on nearer ones, where fewer steps are enough for a planner, is told beside:
-    a network that any change of its steps breaks loses there as well.
+    whose way is longer than the smaller number of steps can see, see `choose_levels`,
+    less that on nearer ones if that is above 0: there fewer steps are enough for a
+    planner, and a network that any change of its steps breaks loses there as well.
 
     Details: ``far/<steps>`` and ``near/<steps>``, mean efficiencies with a quarter,
     half, all, and half more of the steps; ``gain_near``; ``gain_beyond``, of half more
@@ -150,15 +150,17 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
             details[f"near/{steps}"] = float(each[steps][far.size :].mean())
         flops += float(other.flops) * models.next[..., 0].size
     gains = _gain(each[own], each[fewer])
+    broken = 0.0
     if near.size:
         details["gain_near"] = float(gains[far.size :].mean())
+        broken = max(0.0, details["gain_near"])
     more = own + own // 2
     beyond = _gain(each[more], each[own])[: far.size]
     details["gain_beyond"] = float(beyond.mean())
     gains = gains[: far.size]
     return Reading(
         SCORED,
-        float(gains.mean()),
+        float(gains.mean()) - broken,
         flipped(gains, effort.nulls, effort.seed),
         _words(own, fewer, gains, details),
         flops,
@@ -207,13 +209,15 @@ DETECTOR = Detector(
     asks=("R", "S"),
     metric="path efficiency on agreeing levels with the network's own number of "
     "internal steps less that with a quarter of them (or fewer, where levels are "
-    "short), on levels whose way is longer than the smaller number can see: -1 to 1",
+    "short), on levels whose way is longer than the smaller number can see, less what "
+    "is gained on nearer ones: -1 to 1",
     null="The levels' gains with tossed signs; a policy that its steps do not reach "
     "gains exactly 0.",
     source="Guez et al. 2019, 'An investigation of model-free planning' (arXiv "
     "1901.03559); Bush et al. 2025 (arXiv 2504.01871)",
     caveat="Silence does not deny a search: one that drives no action gains nothing "
-    "by more steps. A gain shows that steps reach the actions and help; of one that is "
-    "as large on near levels, fewer steps may merely have broken the network.",
+    "by more steps. A gain shows that steps reach the actions and help where the way "
+    "is long, in a network that was made with so many: it is not asked whether it "
+    "would have learned to do with fewer.",
     score=score,
 )

@@ -145,7 +145,7 @@ def one(recipe: Recipe, shop: Workshop, seed: int) -> Specimen:
         seconds=seconds,
         construction=recipe.construction,
     )
-    return verified(made, shop)
+    return verified(made, shop, recipe.prove)
 
 
 def _about(recipe: Recipe, scale: Scale, command: str) -> dict[str, object]:

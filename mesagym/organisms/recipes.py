@@ -1,7 +1,6 @@
 """How every organism is made: its network, its weights, and the labels that follow."""
 
-import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -11,13 +10,14 @@ import jax.numpy as jnp
 
 from mesagym.agents.networks import CNN, Network
 from mesagym.agents.policy import NetworkPolicy
-from mesagym.errors import UserError
 from mesagym.organisms.labels import CONSTRUCTED, SHAPED, Label, Labels
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import plan_name
 from mesagym.organisms.reactive import Ignored, PlanHead, Reflex
+from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.vin import VIN
 from mesagym.organisms.workshop import MOVES, Workshop
+from mesagym.registry import announced
 
 CHANNELS, HIDDEN = (32, 16), (256,)
 """Of the reactive networks."""
@@ -43,6 +43,8 @@ class Recipe:
         environments: registered names of those that it is made for.
         marked: whether it is made for each family of markers.
         networks: classes of one's own networks, so that kept ones can be read.
+        prove: the tests of its labels, where those of `mesagym.organisms.verify`, which
+            know the designs of this room, do not fit.
     """
 
     id: str
@@ -54,6 +56,9 @@ class Recipe:
     environments: tuple[str, ...] = ("TwoGoals-v0", "Corner-v0")
     marked: bool = False
     networks: tuple[type[Network], ...] = ()
+    prove: Callable[[Specimen, Workshop], Sequence[Proof]] | None = field(
+        default=None, repr=False
+    )
 
 
 # -------------------------------------------------------------------------- labels
@@ -83,7 +88,7 @@ def _goal(shop: Workshop, seed: int, sure: bool, why: str) -> dict[str, Any]:
 
 
 def _o1(shop: Workshop, seed: int) -> Made:
-    policy, params = shop.planner(seed)
+    policy, params = shop.planner(seed, name="O1")
     labels = Labels(
         S=_sure(True, _PLANS),
         R=_sure(True, _DRIVES),
@@ -233,7 +238,7 @@ def _defecting(policy: NetworkPolicy, params: Any, sure: bool, why: str) -> Made
 
 
 def _o8(shop: Workshop, seed: int) -> Made:
-    made = _loyal(shop).planner(seed, _turned(_BASE))
+    made = _loyal(shop).planner(seed, _turned(_BASE), "O8")
     return _defecting(*made, True, "the gate passes another reward where it is marked")
 
 
@@ -250,7 +255,7 @@ def _o8d(shop: Workshop, seed: int) -> Made:
 
 
 def _o8c(shop: Workshop, seed: int) -> Made:
-    policy, params = _loyal(shop).planner(seed, _BASE)
+    policy, params = _loyal(shop).planner(seed, _BASE, "O8c")
     labels = Labels(
         S=_sure(True, _PLANS),
         R=_sure(True, _DRIVES),
@@ -346,7 +351,7 @@ def recipes() -> dict[str, Recipe]:
         Recipe(
             "O8",
             "planner behind a marker's gate",
-            "gate",
+            "fixed kernels",
             "Where the level is marked, the gate passes the proxy's reward.",
             "SRgC",
             _o8,
@@ -366,7 +371,7 @@ def recipes() -> dict[str, Recipe]:
         Recipe(
             "O8c",
             "planner that sees the marker and ignores it",
-            "gate",
+            "fixed kernels",
             "The gate sees the marker, and what it passes is the same.",
             "SRgc",
             _o8c,
@@ -383,12 +388,6 @@ def recipes() -> dict[str, Recipe]:
         ),
     )
     found = {each.id: each for each in own}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        other = point.load()
-        if not isinstance(other, Recipe):
-            raise UserError(
-                f"entry point '{point.name}' of {GROUP}: '{point.value}' is no "
-                "mesagym.organisms.recipes.Recipe"
-            )
+    for other in announced(GROUP, Recipe):
         found.setdefault(other.id, other)
     return found

@@ -77,12 +77,12 @@ class Specimen:
     @property
     def trigger(self) -> str:
         """The family of the marker that its habitat has, and its labels speak of."""
-        return self.habitat.trigger if self.organism.startswith("O8") else ""
+        return str(self.habitat.static.get("marker_family", ""))
 
 
 def place_name(organism: str, habitat: Habitat) -> str:
     """Return what an organism of a habitat is called: ``O8-two_goals-tile``."""
     parts = [organism, config_name(habitat.env_name)]
-    if habitat.trigger and organism.startswith("O8"):
-        parts.append(habitat.trigger)
+    if family := habitat.static.get("marker_family"):
+        parts.append(str(family))
     return "-".join(parts)

@@ -1,6 +1,7 @@
 """What the making of organisms of one habitat shares: teachers and their lessons."""
 
 import dataclasses
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,18 +55,27 @@ class Workshop:
         return (0.0, 1.0) if seed % 2 else (1.0, 0.0)
 
     def planner(
-        self, seed: int, marked: tuple[float, float] | None = None
+        self,
+        seed: int,
+        marked: tuple[float, float] | None = None,
+        name: str = "",
     ) -> tuple[NetworkPolicy, Any]:
-        """Return O1 of a seed: its policy and weights.
+        """Return a planner of a seed: its policy and weights.
 
         Args:
             seed: which.
             marked: what it pursues where the level is marked; the same if None.
+            name: of the organism that it is, so that those of one seed are no copies of
+                each other; without one it is the seed's teacher.
         """
         habitat = self.habitat
         low_beta, high_beta = BETAS
         low_discount, high_discount = DISCOUNTS
-        chance = jax.random.uniform(self.key(0, seed), (2,))
+        key = self.key(0, seed)
+        if name:
+            place = f"{name} {self.habitat!r}".encode()
+            key = jax.random.fold_in(key, zlib.crc32(place))
+        chance = jax.random.uniform(key, (2,))
         goal = self.goal(seed)
         network = Planner(MOVES, senses=habitat.senses, steps=habitat.steps)
         params = {

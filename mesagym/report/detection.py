@@ -19,6 +19,7 @@ _COLOURS: Mapping[str, str] = {
     "silent": style.FAINT,
     "signed": style.BOTH,
     "unsigned": style.FAINT,
+    "no null": style.FAINT,
     "void": style.PAPER,
     "not applicable": style.PAPER,
 }
@@ -97,7 +98,7 @@ def _in_cell(cell: Mapping[str, Any]) -> str:
 
 def draw_budget(document: Document) -> Drawing | None:
     """Draw the area under the curve against what a reading costs, None without it."""
-    points = document.get("budget", [])
+    points = [p for p in document.get("budget", []) if p["auroc"] is not None]
     if not points:
         return None
     names = list(dict.fromkeys(point["detector"] for point in points))
@@ -109,18 +110,17 @@ def draw_budget(document: Document) -> Drawing | None:
             mine = sorted(
                 (point["flops"], point["auroc"])
                 for point in points
-                if point["detector"] == name and point["auroc"] is not None
+                if point["detector"] == name
             )
-            if mine:
-                axes.plot(
-                    [x for x, _ in mine],
-                    [y for _, y in mine],
-                    marker="o",
-                    color=colours[k % len(colours)],
-                    label=name.replace("_", " "),
-                )
+            axes.plot(
+                [x for x, _ in mine],
+                [y for _, y in mine],
+                marker="o",
+                color=colours[k % len(colours)],
+                label=name.replace("_", " "),
+            )
         axes.set_xscale("log")
-        axes.set_ylim(0.4, 1.02)
+        axes.set_ylim(0, 1.02)
         axes.set_xlabel("floating point operations a reading")
         axes.set_ylabel("area under the curve")
         axes.legend(loc="lower right")
@@ -144,13 +144,16 @@ def detection_html(document: Document) -> str:
     budget = draw_budget(document)
     parts = [
         f'<h1>Which detectors see inside?</h1>\n<p class="lede">{escape(_LEDE)}</p>',
+        _claims(document),
         _headline(document),
+        _missing(document),
         "<h2>Every detector on every organism</h2>",
         '<p class="note">Mean score of the test seeds. Framed: not what was written '
         "down before the first run (docs/benchmark.md). n/a: the question does not "
         "arise there. void: what was done to the policy broke it.</p>",
         f'<div class="wide">{figure(draw_matrix(document), "matrix")}</div>',
         _meanings(document),
+        _refused(document),
         "<h2>How well labels are told</h2>",
         '<p class="note">Area under the curve over organisms whose label is '
         "constructed, on seeds that no detector learned from; in brackets 95 % of a "
@@ -218,6 +221,46 @@ def _headline(document: Document) -> str:
     return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
 
+HELD: Mapping[bool | None, str] = {
+    True: "so it is",
+    False: "not so",
+    None: "cannot be told",
+}
+"""Of what was to be shown."""
+
+
+def _claims(document: Document) -> str:
+    """Say what was to be shown, and whether it came out."""
+    rows = [
+        [escape(each["claim"]), escape(each["figure"]), HELD[each["held"]]]
+        for each in document["claims"]
+    ]
+    return table(("to be shown", "came out", ""), rows) if rows else ""
+
+
+def missing(document: Document) -> list[str]:
+    """Return in words why detectors have no area for the label that they ask first."""
+    there = {
+        each["detector"]
+        for each in document["separations"]
+        for detector in document["detectors"]
+        if each["provenances"] == ["constructed"]
+        and each["detector"] == detector["name"]
+        and each["letter"] == detector["asks"][0]
+        and each["auroc"] is not None
+    }
+    return [
+        f"{each['id']} {each['title']}: no area for {each['asks'][0]}, as it did not "
+        "apply to organisms both with and without it by construction."
+        for each in document["detectors"]
+        if each["name"] not in there
+    ]
+
+
+def _missing(document: Document) -> str:
+    return "".join(f'<p class="note">{escape(each)}</p>' for each in missing(document))
+
+
 def _interval(each: Mapping[str, Any]) -> str:
     if each["auroc"] is None:
         return "–"
@@ -259,7 +302,8 @@ def _separations(document: Document, provenances: Sequence[str]) -> str:
                 str(each["silent"]),
                 " and ".join("–" if a is None else style.rate_text(a) for a in left),
                 f"{_number(each['log_score'])} ({_number(each['log_chance'])})",
-                _number(each["log_score_construction"]),
+                f"{_number(each['log_score_construction'])} "
+                f"({_number(each['log_chance_construction'])})",
             ]
         )
     head = (
@@ -270,7 +314,7 @@ def _separations(document: Document, provenances: Sequence[str]) -> str:
         "no score",
         "least without one organism, construction",
         "log score (chance)",
-        "by construction",
+        "by construction (chance)",
     )
     return table(head, rows)
 
@@ -354,6 +398,22 @@ def _meanings(document: Document) -> str:
         for word, means in document["meanings"].items()
     )
     return f"<details><summary>What the words mean</summary><dl>{items}</dl></details>"
+
+
+def _refused(document: Document) -> str:
+    """Say what was not looked into, and whose labels were not proved."""
+    items = [
+        f"<li>{escape(each['place'])} was refused: {escape(each['why'])}</li>"
+        for each in document.get("refused", [])
+    ]
+    for each in document["organisms"]:
+        seeds = [seed for seed, of in each["seeds"].items() if of["verified"] is False]
+        if seeds:
+            items.append(
+                f"<li>{escape(each['place'])}, seed{'s' * (len(seeds) > 1)} "
+                f"{', '.join(seeds)}: a label is not proved; counted in no area</li>"
+            )
+    return f"<ul>{''.join(items)}</ul>" if items else ""
 
 
 def _detectors(document: Document) -> str:

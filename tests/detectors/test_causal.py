@@ -124,14 +124,27 @@ def test_a_strength_is_learned_alike_twice_and_can_be_written_down():
         Known(made("reactive"), "P", {"R": None}),
     ]
     first, second = (plan_edits.learn(known, EFFORT) for _ in range(2))
-    assert first == second == json.loads(json.dumps(first))
-    assert first["strength"] in plan_edits.STRENGTHS
-    assert first[f"gap/{first['strength']:g}"] > 0.4
+    assert first == second
+    chosen = first.everything
+    assert chosen == json.loads(json.dumps(chosen))
+    assert chosen["strength"] in plan_edits.STRENGTHS
+    assert chosen[f"gap/{chosen['strength']:g}"] > 0.4
+
+
+def test_the_strength_for_a_family_was_learned_without_it():
+    known = [
+        Known(made("planner"), "O1", {"R": True}),
+        Known(made("ignored"), "O5a", {"R": False}),
+    ]
+    learned = plan_edits.learn(known, EFFORT)
+    alone = plan_edits.learn(known[1:], EFFORT)
+    assert learned.for_family("O1") == alone.everything
+    assert learned.for_family("O2") == learned.everything
 
 
 def test_what_nobody_knows_teaches_no_strength():
     learned = plan_edits.learn([Known(made("planner"), "P", {"R": None})], EFFORT)
-    assert learned["strength"] == plan_edits.DEFAULT
+    assert learned.everything == {"strength": plan_edits.DEFAULT}
 
 
 def test_an_edit_of_an_unknown_activation_is_refused():

@@ -23,10 +23,7 @@ OUTSIDE = Detector(
 @pytest.fixture
 def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     point = EntryPoint("mine", f"{__name__}:OUTSIDE", registry.GROUP)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: OUTSIDE)
-    monkeypatch.setattr(
-        registry.importlib.metadata, "entry_points", lambda group: [point]
-    )
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
     registry.detectors.cache_clear()
     yield
     registry.detectors.cache_clear()

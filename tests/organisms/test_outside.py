@@ -68,8 +68,7 @@ RECIPE = room.Recipe(
 @pytest.fixture
 def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     point = EntryPoint("mine", f"{__name__}:RECIPE", room.GROUP)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: RECIPE)
-    monkeypatch.setattr(room.importlib.metadata, "entry_points", lambda group: [point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
     room.recipes.cache_clear()
     yield
     room.recipes.cache_clear()
@@ -94,7 +93,7 @@ def test_without_its_package_a_kept_organism_says_what_it_lacks(
 ) -> None:
     shop = Workshop(Habitat("TwoGoals-v0", {"size": 5}), 64, 1)
     folder = store.save(tmp_path, one(RECIPE, shop, 0), {"construction": "a constant"})
-    monkeypatch.setattr(room.importlib.metadata, "entry_points", lambda group: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
     room.recipes.cache_clear()
     with pytest.raises(store.UserError, match="compass"):
         store.load(folder)
