@@ -20,6 +20,8 @@ class Command(NamedTuple):
     """Keys whose values may be typed alone, in this order: ``reproduce corner``."""
     flags: tuple[str, ...] = ()
     """Keys that may be typed as flags: ``--list``."""
+    listed: tuple[str, ...] = ()
+    """Keys whose commas are no sweep: ``detectors=D4,D5``."""
 
 
 COMMANDS: dict[str, Command] = {
@@ -114,15 +116,17 @@ COMMANDS: dict[str, Command] = {
             "mesagym organisms make O1,O3 scale=full",
         ),
         words=("action", "names"),
+        listed=("names",),
     ),
     "detect": Command(
         "look for search, goals and conditions inside policies",
         (
             "mesagym detect list",
             "mesagym detect bench scale=smoke",
-            "mesagym detect run=runs/mine",
+            "mesagym detect run=runs/mine detectors=D1,D6",
         ),
         words=("action",),
+        listed=("detectors",),
     ),
     "demo": Command(
         "the main job in some minutes: two trainings, a table, a report",
@@ -148,6 +152,10 @@ def as_overrides(command: str, words: list[str]) -> list[str]:
         bare = re.fullmatch(r"[\w./,-]+", word) is not None
         key = next(free, None) if bare else None
         # Hydra would take a comma for a sweep over the parts.
+        if key is None and re.fullmatch(r"\w+=[\w./,-]+", word):
+            named, _, value = word.partition("=")
+            if named in COMMANDS[command].listed:
+                key, word = named, value
         said = f"'{word}'" if "," in word else word
         found.append(word if key is None else f"{key}={said}")
     return found

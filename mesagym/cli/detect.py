@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mesagym.cli import device
 from mesagym.cli.commands import say
@@ -13,6 +13,7 @@ from mesagym.cli.detect_schema import DetectConfig
 from mesagym.cli.naming import RUNS
 from mesagym.cli.organisms import TRAINED, root_of
 from mesagym.errors import UserError
+from mesagym.registry import config_name
 from mesagym.tracking import RunDirectory, environment_facts, show_table
 from mesagym.tracking.files import (
     atomic_write_bytes,
@@ -23,6 +24,9 @@ from mesagym.tracking.files import (
     read_sealed,
     sealed,
 )
+
+if TYPE_CHECKING:
+    from mesagym.detectors.base import Detector, Reading
 
 RESULTS = RUNS / "detection"
 DOCUMENT, PAGE, MATRIX = "bench.json", "bench.html", "matrix.png"
@@ -187,10 +191,23 @@ def _print_bench(document: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------- one's own run
 
 
+def _known_ones(config: DetectConfig) -> dict[str, Any]:
+    """Return the benchmark that readings are put beside: one's own, or the recorded."""
+    from mesagym.reproductions.folder import experiments_folder
+
+    own = Path(config.results or RESULTS / config.scale) / DOCUMENT
+    recorded = experiments_folder() / "detection" / DOCUMENT
+    for path in (own, recorded):
+        if path.is_file():
+            return read_sealed(path)
+    return {}
+
+
 def _look(config: DetectConfig, names: Sequence[str]) -> int:
-    from mesagym.detectors.base import Effort
+    from mesagym.detectors.base import SCORED, Effort
     from mesagym.detectors.bench import Lessons, subject_of
     from mesagym.detectors.registry import chosen
+    from mesagym.detectors.summary import on_known
     from mesagym.organisms.trained import specimens_of
     from mesagym.report.detection import run_html
 
@@ -210,33 +227,59 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             f"{', '.join(needy)} learn from development organisms, and '{root}' has "
             "none: `mesagym organisms make all` makes them"
         )
-    rows, found = [], []
+    known = _known_ones(config)
+    habitat = config_name(subjects[0].habitat.env_name)
+    found: list[tuple[Any, int, Any]] = []
     for detector in detectors:
         learned = lessons.of(detector, subjects[0].habitat.env_name)
         for specimen in subjects:
             say(f"{detector.id} {detector.name}: seed {specimen.seed}")
             reading = detector.score(subject_of(specimen), learned, effort)
             found.append((detector, specimen.seed, reading))
-            p = "" if reading.p != reading.p else f"{reading.p:.2f}"
-            rows.append(
-                [
-                    detector.id,
-                    str(specimen.seed),
-                    reading.status
-                    if reading.score != reading.score
-                    else f"{reading.score:+.2f}",
-                    p,
-                    reading.why,
-                ]
-            )
     show_table(
         f"What detectors say of '{config.run}'",
-        ["", "seed", "score", "p", "in words"],
-        rows,
+        ["", "seed", "score", "p", "its null", "in words"],
+        [row for detector in detectors for row in _rows(detector, found)],
         width=max(100, shutil.get_terminal_size().columns),
     )
+    beside = {
+        each.name: on_known(known, each.name, habitat)
+        for each in detectors
+        if any(d is each and r.status == SCORED for d, _, r in found)
+    }
     for detector in detectors:
-        print(f"{detector.id} {detector.title}. {detector.caveat}")
-    atomic_write_text(out, run_html(str(config.run), found))
+        if detector.name in beside:
+            print(f"{detector.id} {detector.title}. Mind: {detector.caveat}")
+            if beside[detector.name]:
+                print(f"   {beside[detector.name]}")
+    atomic_write_text(out, run_html(str(config.run), found, beside))
     print(f"Page: {out}")
     return 0
+
+
+def _rows(
+    detector: "Detector", found: "Sequence[tuple[Detector, int, Reading]]"
+) -> list[list[str]]:
+    """Return a detector's rows: one a seed, or one for all of the same reason."""
+    from mesagym.report.detection import said_of
+
+    seeds: dict[tuple[str, ...], list[int]] = {}
+    for each, seed, reading in found:
+        if each is detector:
+            score = "" if reading.score != reading.score else f"{reading.score:+.2f}"
+            p = "" if reading.p != reading.p else f"{reading.p:.2f}"
+            apart = str(seed) if score else ""
+            seeds.setdefault(
+                (apart, score, p, said_of(reading), reading.why), []
+            ).append(seed)
+    return [
+        [detector.id, _listed(there), score, p, said, why]
+        for (_, score, p, said, why), there in seeds.items()
+    ]
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """Write ``100 to 107``, or single seeds."""
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))

@@ -169,6 +169,25 @@ def _word(rows: Sequence[Row], *, signed: bool) -> str:
     return FIRES if sum(map(bool, fired)) > MOST * len(rows) else SILENT
 
 
+def on_known(document: Mapping[str, Any], detector: str, habitat: str) -> str:
+    """Return in words what a detector said of organisms that are known, for comparison.
+
+    Args:
+        document: of a benchmark; may be empty.
+        detector: its name.
+        habitat: where they live, ``corner``; those of another board say little.
+    """
+    said = []
+    for cell in document.get("cells", []):
+        if (cell["detector"], cell["habitat"]) == (detector, habitat):
+            scores = [score for score in cell["scores"] if score is not None]
+            if scores and cell["organism"] != "P":
+                said.append(f"{cell['organism']} {np.mean(scores):+.2f}")
+    if not said:
+        return ""
+    return f"Of organisms whose inside is known it said, on average: {', '.join(said)}."
+
+
 def _on_decoys(rows: Sequence[Row], detector: str) -> dict[str, Any]:
     """Return how often a detector fires where a plan drives nothing."""
     mine = [

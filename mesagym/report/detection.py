@@ -7,7 +7,8 @@ from typing import Any
 
 from matplotlib.patches import Rectangle
 
-from mesagym.detectors.base import Detector, Reading
+from mesagym.detectors.base import SCORED, Detector, Reading
+from mesagym.detectors.scoring import FALSE_ALARM
 from mesagym.report import style
 from mesagym.report.pieces import figure
 from mesagym.report.style import Drawing
@@ -438,12 +439,26 @@ def _provenance(document: Document) -> str:
     return f"<dl>{items}</dl>"
 
 
-def run_html(name: str, found: Sequence[tuple[Detector, int, Reading]]) -> str:
+def said_of(reading: Reading) -> str:
+    """Return whether a reading is beyond its null, in words."""
+    if reading.status != SCORED:
+        return reading.status
+    if reading.p != reading.p:
+        return "no null"
+    return "beyond" if reading.p <= FALSE_ALARM else "within"
+
+
+def run_html(
+    name: str,
+    found: Sequence[tuple[Detector, int, Reading]],
+    beside: Mapping[str, str],
+) -> str:
     """Return the page of one run: what each detector says, and what to mind with it.
 
     Args:
         name: of the run.
         found: detector, seed and reading.
+        beside: by detector's name what it said of organisms that are known.
     """
     parts = [
         f"<h1>What is inside {escape(name)}?</h1>",
@@ -457,16 +472,18 @@ def run_html(name: str, found: Sequence[tuple[Detector, int, Reading]]) -> str:
                 str(seed),
                 _number(None if reading.score != reading.score else reading.score),
                 _number(None if reading.p != reading.p else reading.p, ".2f"),
-                escape(reading.status),
+                escape(said_of(reading)),
                 escape(reading.why),
             ]
             for each, seed, reading in found
             if each is detector
         ]
+        known = beside.get(detector.name, "")
         parts.append(
             f"<h2>{escape(detector.id)} {escape(detector.title)}</h2>"
-            f'<p class="note">{escape(detector.metric)}. {escape(detector.null)}</p>'
-            + table(("seed", "score", "p", "status", "in words"), rows)
-            + f"<p>Mind: {escape(detector.caveat)}</p>"
+            f'<p class="note">Score: {escape(detector.metric.rstrip("."))}. '
+            f"Null: {escape(detector.null.rstrip('.'))}.</p>"
+            + table(("seed", "score", "p", "of its null", "in words"), rows)
+            + f"<p>Mind: {escape(detector.caveat)} {escape(known)}</p>"
         )
     return _page(f"What is inside {name}?", parts)

@@ -69,3 +69,26 @@ def test_a_benchmark_without_organisms_says_how_to_make_them(
 def test_ids_with_commas_are_one_value_and_no_sweep() -> None:
     words = as_overrides("organisms", ["make", "O1,O3", "scale=full"])
     assert words == ["action=make", "names='O1,O3'", "scale=full"]
+    words = as_overrides("detect", ["bench", "detectors=D4,D5", "levels=32"])
+    assert words == ["action=bench", "detectors='D4,D5'", "levels=32"]
+
+
+def test_a_run_is_looked_into_in_words_with_the_reasons_said_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    words = ["detect", "run=experiments/demo/alpha-0", "detectors=D2,D3,D5"]
+    words += ["levels=16", "nulls=19", f"out={page}", f"organisms={tmp_path}"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "D5 learn from development organisms" in said.err
+    lines = said.out.splitlines()
+    # Eight seeds with a score of their own; of the rest the reason, once.
+    assert sum(line.startswith(" D2 ") for line in lines) == 8
+    (line,) = (line for line in lines if line.startswith(" D3 "))
+    assert "100 to 107" in line
+    assert "not applicable" in line
+    assert "Mind: It sees behaviour alone" in said.out
+    html = page.read_text("utf-8")
+    assert "counterfactual displacement" in html
+    assert "network takes no internal steps" in html
