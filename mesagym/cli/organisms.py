@@ -16,7 +16,7 @@ ROOT = RUNS / "organisms"
 TRAINED = "P"
 """Stands for the agents that training makes."""
 
-ALPHAS = {"smoke": (0, 1), "full": (0, 0.01, 1)}
+ALPHAS = {"smoke": (0, 1), "full": (0, 1, 0.01)}
 """At which these are trained, in each environment."""
 
 _AGENT = ("agent=cnn", "agent.network.channels=[16,16]", "env.size=7")
@@ -81,8 +81,8 @@ def _train(config: OrganismsConfig, root: Path) -> int:
     from mesagym.cli.compose import composer
 
     with composer("train") as composed_by:
-        for name in _ENVIRONMENTS:
-            for alpha in ALPHAS[config.scale]:
+        for alpha in ALPHAS[config.scale]:
+            for name in _ENVIRONMENTS:
                 words = [f"env={name}", f"split.alpha={alpha}"]
                 words += _TRAININGS[config.scale]
                 job = composed_by.settled(composed_by.compose(words))
