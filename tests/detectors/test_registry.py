@@ -49,5 +49,5 @@ def test_a_detector_of_another_package_is_found(announced: None) -> None:
 
 
 def test_an_unknown_detector_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="D5"):
+    with pytest.raises(UserError, match="Did you mean 'D5'"):
         registry.chosen(["D55"])

@@ -17,6 +17,7 @@ from mesagym.organisms import store
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED, Label, Labels
 from mesagym.organisms.make import one
+from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.workshop import MOVES, Workshop
 
 
@@ -53,6 +54,15 @@ def make(shop: Workshop, seed: int) -> room.Made:
     return NetworkPolicy(Compass(MOVES)), params, labels
 
 
+def prove(specimen: Specimen, shop: Workshop) -> list[Proof]:
+    """Prove the labels by what the network is: no logit depends on what is seen."""
+    obs = shop.habitat.observations(jax.random.key(0), 64)
+    logits, _ = specimen.policy.evaluate(specimen.params, obs)
+    apart = float(jnp.abs(logits - logits[:1]).max())
+    words = "no logit depends on what is seen"
+    return [Proof(letter, words, apart == 0, apart, 0) for letter in "SRC"]
+
+
 RECIPE = room.Recipe(
     id="X1",
     title="compass",
@@ -62,6 +72,7 @@ RECIPE = room.Recipe(
     make=make,
     environments=("TwoGoals-v0",),
     networks=(Compass,),
+    prove=prove,
 )
 
 
@@ -81,6 +92,7 @@ def test_an_organism_of_another_package_is_made_proved_kept_and_read(
     shop = Workshop(Habitat("TwoGoals-v0", {"size": 5}), 64, 1)
     made = one(recipe, shop, 1)
     assert made.verified
+    assert [each.letter for each in made.proofs] == ["S", "R", "C"]
     folder = store.save(tmp_path, made, {"construction": recipe.construction})
     (back,) = store.load(folder)
     assert back.policy == made.policy
