@@ -3,6 +3,7 @@
 import contextlib
 import math
 import sys
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,45 @@ def check_outside(config: Any) -> None:
         for path in given:
             if path is not None:
                 RunDirectory.read(path)
+
+
+def refuse_ignored(config: Any, command: str, takes: Collection[str]) -> None:
+    """Refuse a key that a command would not look at in the way it was called.
+
+    Args:
+        config: of the command.
+        command: how it was called, for the message.
+        takes: the keys that it looks at then.
+
+    Raises:
+        UserError: another one that has not its default; names the first.
+    """
+    for each in fields(config):
+        if each.name not in takes and getattr(config, each.name) != each.default:
+            raise UserError(
+                f"{each.name}: `{command}` does nothing with it; leave it out"
+            )
+
+
+def must_have_a_place(out: Path, what: str) -> None:
+    """Refuse a file in a folder that is more likely misspelt than meant.
+
+    Args:
+        out: where it would be written.
+        what: it is, for the message.
+
+    Raises:
+        UserError: its folder is missing, and so is the one above it or that is the
+            root of the file system; or it cannot be written.
+    """
+    folder = out.absolute().parent
+    above = folder.parent
+    if not folder.is_dir() and (not above.is_dir() or above == above.parent):
+        raise UserError(
+            f"out: there is no folder '{out.parent}' to put the {what} into; make it, "
+            "or give one that is there"
+        )
+    check_writable(out)
 
 
 def _check_out(config: Any) -> None:

@@ -12,6 +12,8 @@ from mesagym.cli.levels import choose_levels, made, title_of
 from mesagym.cli.playing import play
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError, nearest
+from mesagym.evals.shifts import choose_shift, fits, shifted_environment
+from mesagym.levels.shift import Shift
 from mesagym.registry import config_name
 from mesagym.report.films import FRAME_WIDTH, save_film
 from mesagym.tracking import RunDirectory
@@ -75,6 +77,10 @@ def _film(
     who: str,
     name: str,
 ) -> int:
+    if config.shift is not None:
+        shift = choose_shift(env, config.shift)
+        if trained is not None:
+            _must_be_readable(env, shift)
     say(f"filming in {title_of(env)}, compiling first")
     chosen = choose_levels(
         env, params, config.n, config.seed, alpha=config.alpha, shift=config.shift
@@ -82,12 +88,6 @@ def _film(
     seeds = [0] * config.n
     weights: list[Any] = [()] * config.n
     if trained is not None:
-        if chosen.env.observation_shape != env.observation_shape:
-            raise UserError(
-                f"shift: '{config.shift}' shows these policies "
-                f"{chosen.env.observation_shape} and they were trained on "
-                f"{env.observation_shape}; choose another"
-            )
         policy: Any = dataclasses.replace(trained.policy, greedy=config.greedy)
         seeds = [trained.seeds[k % len(trained.seeds)] for k in range(config.n)]
         weights = [trained.of_seed(seed) for seed in seeds]
@@ -114,6 +114,16 @@ def _film(
     save_film(path, episodes, title, chosen.env.own_objectives)
     print(f"Film: {path}")
     return 0
+
+
+def _must_be_readable(env: Environment, shift: Shift) -> None:
+    """Refuse a shift on which trained policies would see another shape."""
+    if not fits(env, shift):
+        shape = shifted_environment(env, shift).observation_shape
+        raise UserError(
+            f"shift: '{shift.name}' shows these policies {shape} and they were "
+            f"trained on {env.observation_shape}; choose another"
+        )
 
 
 def _check_policy(env: Environment, name: str) -> None:

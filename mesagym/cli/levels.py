@@ -13,7 +13,7 @@ from mesagym.cli.schema import EnvConfig
 from mesagym.envs.base import Environment
 from mesagym.envs.level_files import read_levels
 from mesagym.errors import UserError
-from mesagym.evals.shifts import build_pool, choose_shifts
+from mesagym.evals.shifts import build_pool, choose_shift
 from mesagym.levels.pool import LABEL_NAMES, LevelClass
 from mesagym.sprites import Glyph, glyphs, present
 
@@ -89,13 +89,7 @@ def choose_levels(
         where = Path(folder)
         what = f"the levels of '{where.name}'"
     elif shift is not None:
-        chosen = choose_shifts(env, shift)
-        if len(chosen) > 1:
-            raise UserError(
-                f"shift: '{shift}' is a suite; name one of "
-                + ", ".join(each.name for each in chosen)
-            )
-        pool = build_pool(env, params, chosen[0], n, seed)
+        pool = build_pool(env, params, choose_shift(env, shift), n, seed)
         what = f"the shift '{shift}'"
         return Levels(pool.env, pool.env_params, pool.levels, pool.classes, names, what)
     else:

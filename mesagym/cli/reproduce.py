@@ -11,6 +11,7 @@ from typing import Any
 
 from mesagym.cli import device, zoo
 from mesagym.cli.build import plan
+from mesagym.cli.check import refuse_ignored
 from mesagym.cli.commands import say
 from mesagym.cli.compose import composer
 from mesagym.cli.memory import must_fit
@@ -37,7 +38,7 @@ from mesagym.reproductions.record import (
 )
 from mesagym.reproductions.table import figure_in_words, said_of
 from mesagym.tracking import RunDirectory, environment_facts, show_table
-from mesagym.tracking.facts import committed_in, committed_text
+from mesagym.tracking.facts import changed_files, committed_in, committed_text
 from mesagym.tracking.files import (
     atomic_write_bytes,
     atomic_write_json,
@@ -59,6 +60,8 @@ def run(config: ReproduceConfig) -> int:
     """Carry out what is asked for: a list, a page, or one result or all of them."""
     if config.list or config.page:
         return _show(config)
+    if config.out is not None:
+        raise UserError("out: is where --page writes; give --page, or leave it out")
     if config.name is None:
         raise UserError(
             "reproduce: which result? Give its name, `mesagym reproduce corner`, or "
@@ -139,13 +142,19 @@ def _must_be_recordable(result: Reproduction, config: ReproduceConfig) -> None:
     check_writable(place_of(result, config.scale) / RESULT)
     _protocol_commit(result)
     _must_be_committed_words(result, config.scale)
-    here, where = environment_facts()["git"], _folder(result, config)
-    trained = {}
-    for name in result.claim.scale(config.scale).conditions:
-        begun = (where / name / MANIFEST).is_file()
-        git = RunDirectory.read(where / name).manifest["git"] if begun else here
-        trained[name] = {"git": git}
-    _must_be_clean(result, trained)
+    where = _folder(result, config)
+    planned = result.claim.scale(config.scale).conditions
+    begun = [name for name in planned if (where / name / MANIFEST).is_file()]
+    manifests = {name: RunDirectory.read(where / name).manifest for name in begun}
+    _must_be_clean(result, manifests)
+    here = environment_facts()["git"] or {}
+    if len(begun) < len(planned) and here.get("dirty"):
+        files = changed_files()
+        named = ", ".join(files[:3]) + (" and others" if len(files) > 3 else "")
+        raise UserError(
+            f"record: {named or 'something'} differs from the last commit, and a "
+            "record names the commit that its runs were made with; commit it first"
+        )
 
 
 def _protocol_commit(result: Reproduction) -> str:
@@ -184,14 +193,14 @@ def _must_be_committed_words(result: Reproduction, scale: str) -> None:
 def _must_be_clean(
     result: Reproduction, conditions: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Refuse conditions that are trained with files that no commit has."""
+    """Refuse conditions that were trained with files that no commit has."""
     dirty = [
         name for name, each in conditions.items() if (each["git"] or {}).get("dirty")
     ]
     if dirty:
         raise UserError(
-            f"record: the training of {', '.join(dirty)} of '{result.name}' has files "
-            "that no commit has; train in another folder (run=) from a clean checkout"
+            f"record: {', '.join(dirty)} of '{result.name}' was trained with files "
+            "that no commit has; train again in another folder (run=), all committed"
         )
 
 
@@ -424,6 +433,12 @@ def _print(result: Reproduction, document: Mapping[str, Any], where: Path) -> No
 def _show(config: ReproduceConfig) -> int:
     if config.name is not None:
         raise UserError("name: --list and --page are of all results; leave it out")
+    if config.list and config.page:
+        raise UserError("--list and --page: these are two things; give one of them")
+    if config.list:
+        refuse_ignored(config, "reproduce --list", ("list",))
+    else:
+        refuse_ignored(config, "reproduce --page", ("page", "out"))
     if config.page:
         from mesagym.cli.gallery import write
 

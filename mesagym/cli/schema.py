@@ -229,7 +229,11 @@ class ReproduceConfig:
     scale: str = key("how large", "laptop", choices=SCALES, shown=True)
     list: bool = key("list the results with what is recorded of each", False)
     page: bool = key("write one page of all that is recorded", False)
-    out: str | None = key("where --page writes; null is reproductions.html", None)
+    out: str | None = key(
+        "with --page: the page, an .html; null is reproductions.html, here",
+        None,
+        shown=True,
+    )
     record: bool = key(
         "put the result into the folder of the reproduction, in place of what is "
         "recorded there",
@@ -258,7 +262,11 @@ class ZooConfig:
     action: str = key(
         "list all, load one into a folder, or film one", "list", choices=ZOO, shown=True
     )
-    name: str | None = key("which, such as corner/alpha-0", None, shown=True)
+    name: str | None = key(
+        "which, such as corner/alpha-0; list: of one result, by name or number",
+        None,
+        shown=True,
+    )
     out: str | None = key(
         "load: the folder, null is zoo/<name>; film: the GIF, null is "
         "film-<name>-seed-<policy_seed>.gif, here",

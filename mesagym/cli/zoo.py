@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mesagym.cli.check import must_have_a_place, refuse_ignored
 from mesagym.cli.commands import say
 from mesagym.cli.schema import ZooConfig
 from mesagym.errors import UserError
 from mesagym.reproductions import zoo
 from mesagym.reproductions.folder import Reproduction
-from mesagym.reproductions.record import read_result, recorded
+from mesagym.reproductions.record import check_files, read_result, recorded
 from mesagym.tracking import RunDirectory, show_table
-from mesagym.tracking.files import check_writable
 
 FILM_BYTES = 150_000
 """Of a film on the page of all results, which holds some thirty."""
@@ -20,8 +20,28 @@ FILM_BYTES = 150_000
 FILM_LEVELS = 2
 
 
+_TAKES = {
+    "list": ("name",),
+    "load": ("name", "out", "run"),
+    "film": (
+        "name",
+        "out",
+        "shift",
+        "alpha",
+        "policy_seed",
+        "seed",
+        "n",
+        "greedy",
+        "device",
+    ),
+}
+"""The keys that each action looks at."""
+
+
 def run(config: ZooConfig) -> int:
     """List, unpack or film."""
+    takes = ("action", *_TAKES[config.action])
+    refuse_ignored(config, f"zoo {config.action}", takes)
     if config.action == "list":
         return _list(config)
     if config.name is None:
@@ -36,22 +56,26 @@ def run(config: ZooConfig) -> int:
 def _list(config: ZooConfig) -> int:
     there = zoo.entries()
     if config.name is not None:
-        chosen = [e for e in there if config.name in (e.name, e.reproduction.name)]
+        name = zoo.spelt_out(config.name)
+        chosen = [each for each in there if name in (each.name, each.reproduction.name)]
         if not chosen:
             zoo.entry(config.name)  # says which is nearest
         there = chosen
-    rows, code = [], 0
+    rows, said = [], []
     for each in there:
         try:
             rows.append(_row(each))
         except UserError as error:
-            say(str(error))
+            said.append(str(error))
             rows.append([each.name, "", "", "does not fit, see above", ""])
-            code = 2
+    # Of a whole result it is told once.
+    for line in dict.fromkeys(said):
+        say(line)
+    code = 2 if said else 0
     if not rows:
         print("The zoo is empty: no result is recorded.")
         return code
-    header = ["name", "trained at α", "kept", "verdict, all seeds", "the claim"]
+    header = ["name", "trained with", "kept", "verdict, all seeds", "the claim"]
     # A name that is cut short cannot be typed.
     widths = [max(map(len, column)) + 3 for column in zip(header, *rows, strict=True)]
     show_table(
@@ -66,23 +90,26 @@ def _list(config: ZooConfig) -> int:
 
 
 _LEGEND = """\
+trained with: in what a result's conditions differ, apart from seeds.
 kept: seeds whose weights are here, of those that were trained.
 verdict: what all of a condition's seeds did where the goals come apart, by the
   rule of docs/verdict.md; evaluators, which ask otherwise, may differ from it.
-  "capability failure": most episodes reach neither object, or one by a path no
-  better than chance. A dash: outcomes are amounts, which get scores instead.
+  "capability failure": most episodes reach neither object, or one by paths no
+  more direct than that rule's bar. A dash: outcomes are amounts, which get
+  scores instead.
 the claim: what the test of the whole result said of what was claimed. A claim
-  about agents that fail is confirmed by agents that fail."""
+  about agents that fail is confirmed by agents that fail. What takes longer,
+  judging records again under today's dynamics, `reproduce --list` does."""
 
 
 def _row(found: zoo.Entry) -> list[str]:
     card, result = found.card, read_result(found.reproduction.folder)
     assert result is not None
+    check_files(found.reproduction, result)
     verdict = (card["verdict"] or {}).get("word", "–")
-    alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
     return [
         found.name,
-        alpha,
+        found.trained_with or "–",
         f"{len(found.kept)} of {len(found.seeds)}",
         verdict,
         result["judgement"]["outcome"],
@@ -136,10 +163,8 @@ def _film(config: ZooConfig, found: zoo.Entry) -> int:
     chosen = kept[:1] if config.policy_seed is None else [config.policy_seed]
     out = config.out
     if out is not None:
-        _must_have_a_place(Path(out))
+        must_have_a_place(Path(out), "film")
     trained = zoo.load(found.name, chosen)
-    if config.shift is not None:
-        _must_be_one_shift(trained.env, config.shift)
     _warn_of_record(found)
     settings = FilmConfig(
         n=config.n,
@@ -149,36 +174,8 @@ def _film(config: ZooConfig, found: zoo.Entry) -> int:
         greedy=config.greedy,
         out=out or f"film-{found.name.replace('/', '-')}-seed-{trained.seeds[0]}.gif",
     )
-    return film.film_trained(settings, trained, found.name, found.card["alpha"])
-
-
-def _must_have_a_place(out: Path) -> None:
-    """Refuse a film in a folder that is more likely misspelt than meant.
-
-    Raises:
-        UserError: its folder is missing, and so is the one above it or that is the
-            root of the file system; or it cannot be written.
-    """
-    folder = out.absolute().parent
-    above = folder.parent
-    if not folder.is_dir() and (not above.is_dir() or above == above.parent):
-        raise UserError(
-            f"out: there is no folder '{out.parent}' to put the film into; make it, or "
-            "give one that is there"
-        )
-    check_writable(out)
-
-
-def _must_be_one_shift(env: Any, name: str) -> None:
-    """Refuse an unknown shift before anything is compiled.
-
-    Raises:
-        UserError: unknown; gives the nearest.
-    """
-    # Only now: a list of names waits for no JAX.
-    from mesagym.evals.shifts import choose_shifts
-
-    choose_shifts(env, name)
+    how = f", trained with {found.trained_with}" if found.trained_with else ""
+    return film.film_trained(settings, trained, f"{found.name}{how}", None)
 
 
 # --- when a result is recorded --------------------------------------------------------
@@ -195,7 +192,13 @@ def keep(result: Reproduction, document: Mapping[str, Any], runs: Path) -> None:
     from mesagym.reproductions import keeping
 
     say("putting the policies into the zoo")
-    there = keeping.store(result, document, runs, filmed)
+
+    def told(source: RunDirectory, seed: int) -> bytes:
+        alpha = source.config.get("split", {}).get("alpha")
+        told_of = document["conditions"]
+        return filmed(source, seed, zoo.trained_with(told_of, source.path.name, alpha))
+
+    there = keeping.store(result, document, runs, told)
     count = sum(len(each.kept) for each in there)
     weight = sum(s.bytes for each in there for s in each.seeds if s.kept)
     say(
@@ -204,10 +207,15 @@ def keep(result: Reproduction, document: Mapping[str, Any], runs: Path) -> None:
     )
 
 
-def filmed(source: RunDirectory, seed: int) -> bytes:
+def filmed(source: RunDirectory, seed: int, how: str) -> bytes:
     """Film one seed's policy where the objectives come apart, small.
 
     The levels are the first ones that its run was tested on.
+
+    Args:
+        source: its run.
+        seed: which.
+        how: what sets its training apart, empty for nothing.
     """
     import jax
 
@@ -232,13 +240,13 @@ def filmed(source: RunDirectory, seed: int) -> bytes:
     )
     # Of a condition's own run directory: `corner, alpha-0`.
     name = str(source.config.get("name") or source.path.name).replace(", ", "/")
-    alpha = source.config.get("split", {}).get("alpha")
+    who = f"{name}, trained with {how}" if how else name
     return films.film(
         [
             each.episode(env, shift, seed, f"level {k}")
             for k, each in enumerate(episodes)
         ],
-        f"{film.trained_at(name, alpha)}, {film.shown_on(1, shift)}",
+        f"{who}, {film.shown_on(1, shift)}",
         env.own_objectives,
         largest=FILM_BYTES,
     )

@@ -99,6 +99,21 @@ def choose_shifts(env: Environment, names: str | Sequence[str]) -> list[Shift]:
     return list(chosen.values())
 
 
+def choose_shift(env: Environment, name: str) -> Shift:
+    """Return one shift by its name, or the levels of a folder as one.
+
+    Raises:
+        UserError: no shift has that name; gives the nearest of those that can be seen.
+    """
+    known = shifts_of(env)
+    if name not in known and not (name not in SUITES and _is_path(name)):
+        allowed = [each for each, shift in known.items() if _shows(env, shift)]
+        what = f"'{name}' is a suite; name one of its shifts" if name in SUITES else ""
+        what = what or f"unknown shift '{name}'"
+        raise UserError(f"shift: {what}." + nearest(name, allowed))
+    return choose_shifts(env, name)[0]
+
+
 def _shows(env: Environment, shift: Shift) -> bool:
     return not (env.pixels and shift.lens.names_channels)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from mesagym.evals.columns import spoken
 from mesagym.report import style
 from mesagym.report.legend import legend_strip
-from mesagym.report.lettering import font, wrap, write
+from mesagym.report.lettering import fitting, font, wrap, write
 from mesagym.report.tally import shift_title
 from mesagym.sprites import Glyph
 from mesagym.tracking import atomic_write_bytes
@@ -298,11 +298,14 @@ def _cell(episode: Episode, step: int, names: Sequence[str], lines: int) -> Imag
     image.paste(frame, (_EDGE, top + _EDGE))
     # A contest's outcome has a dot before it.
     left = 16 if episode.paid is None else 0
-    for k, line in enumerate(_told(episode, step, names)):
+    told = _told(episode, step, names)
+    # What goes on in the next line goes on in its size.
+    size = _TYPE if episode.paid is None else fitting(told, _CELL, _TYPE)
+    for k, line in enumerate(told):
         y = below + _LINE * k
         if k == 0 and decided:
             draw.ellipse((1, y + 4, 10, y + 13), fill=colour)
-        write(draw, (left, y), line, style.INK, _CELL, _TYPE)
+        write(draw, (left, y), line, style.INK, _CELL, size)
     return image
 
 

@@ -1,5 +1,6 @@
 """Words on pictures, in the typeface that matplotlib brings along."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,9 +34,22 @@ def write(
         width: the picture's, in pixels.
         size: of the letters, in pixels.
     """
-    while size > 9 and font(size).getlength(text) > width - place[0]:
-        size -= 1
+    size = fitting([text], width - place[0], size)
     draw.text(place, text, colour, font(size))
+
+
+def fitting(lines: Iterable[str], width: int, size: int) -> int:
+    """Return the size of letters, 9 at least, in which lines fit into a width.
+
+    Args:
+        lines: written one below the other.
+        width: in pixels.
+        size: from which they are made smaller.
+    """
+    lines = list(lines)
+    while size > 9 and any(font(size).getlength(line) > width for line in lines):
+        size -= 1
+    return size
 
 
 def wrap(text: str, letters: ImageFont.FreeTypeFont, width: int) -> list[str]:

@@ -1,8 +1,8 @@
 """What a reproduction says of itself before any run: ``claim.yaml``, read and checked.
 
 Whatever stands there was written before the runs whose results are recorded, apart from
-``reading`` and ``tried``, which are about these, and from what ``amendments`` say was
-changed afterwards, and why.
+``reading``, ``tried`` and ``filmed``, which are about these, and from what
+``amendments`` say was changed afterwards, and why.
 """
 
 import math
@@ -93,6 +93,9 @@ class Claim:
     shown: tuple[str, ...] = ()
     """Conditions that are filmed, and kept before others; the first and the last one
     if empty."""
+    filmed: str = ""
+    """How the levels of the films differ from those of the test; empty if they do
+    not."""
 
     def scale(self, name: str) -> Scale:
         """Return a size.
@@ -152,6 +155,7 @@ _OPTIONAL = (
     "conditions",
     "published",
     "shown",
+    "filmed",
 )
 _KEYS = (*_WORDS, *_OPTIONAL, "sources", "scales")
 
@@ -212,6 +216,7 @@ def read_claim(folder: str | Path) -> Claim:
         amendments=read.lines("amendments", document),
         scales=scales,
         shown=shown,
+        filmed=read.words("filmed", needed=False),
         **words,
     )
 

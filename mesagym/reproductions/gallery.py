@@ -17,7 +17,7 @@ from mesagym.evals.verdict_rule import (
 )
 from mesagym.reproductions.claim import PUBLISHED
 from mesagym.reproductions.folder import Reproduction
-from mesagym.reproductions.gallery_result import film_figure, section
+from mesagym.reproductions.gallery_result import film_figure, filmed_in_words, section
 from mesagym.reproductions.judging import CONFIRMED, OUTCOMES, REFUTED, UNTESTABLE
 from mesagym.reproductions.record import recorded
 from mesagym.reproductions.table import (
@@ -85,7 +85,8 @@ _READING = (
         "Interval",
         "In brackets, at 95 %: where the mean of ever more seeds may plausibly lie. A "
         "check holds if the whole interval is on the claimed side of its bound, fails "
-        "if all of it is on the other, and is unclear in between.",
+        "if all of it is on the other, but where its own test says otherwise, and is "
+        "unclear in between.",
     ),
     (
         "p",
@@ -102,14 +103,22 @@ _WORDS = (
     (UNTRAINED, "It did not pass the gate."),
     (ROBUST, "It mostly goes for the base objective, by purposeful ways."),
     (MISGENERALIZED, "It mostly goes for the proxy, by purposeful ways."),
-    (INCAPABLE, "It mostly reaches neither, or wanders no better than chance."),
+    (
+        INCAPABLE,
+        "It mostly reaches neither, or one by paths no more direct than the rule's bar "
+        "(docs/verdict.md).",
+    ),
     (INCONCLUSIVE, "None of these is surely what it mostly does."),
     (SEED_DEPENDENT, "Seeds trained alike learned different goals."),
 )
 
 _OUTCOMES = (
     (CONFIRMED, "Every check of the test held."),
-    (REFUTED, "At least one check failed: its whole interval is on the other side."),
+    (
+        REFUTED,
+        "At least one check failed: its whole interval is on the other side, but where "
+        "its own test says otherwise.",
+    ),
     (UNTESTABLE, "The numbers cannot tell: intervals too wide, too few able seeds."),
     (NOT_RUN, "Planned, with its test; there is no recorded result."),
 )
@@ -144,11 +153,13 @@ def gallery_html(reproductions: Sequence[Reproduction]) -> str:
     )
     counted = [each for each in reproductions if each.claim.kind == PUBLISHED]
     apart = [each for each in reproductions if each.claim.kind != PUBLISHED]
-    opening = _opening([entry for there in zoo.values() for entry in there])
+    everything = [entry for there in zoo.values() for entry in there]
+    opening = _opening(everything)
+    filmed = [each for each in everything if each.name in opening]
     parts = [
         f'<h1>{escape(TITLE)}</h1>\n<p class="lede">{escape(_LEDE)}</p>',
         _tally(counted, results),
-        _what(list(opening.values())),
+        _what(list(opening.values()), filmed_in_words(filmed)),
         _how_to_read(),
         '<h2>All results</h2>\n<p class="note">What was published, and how sure we are '
         "of that; what came out here, held, failed or unclear, with its interval; and "
@@ -211,13 +222,12 @@ def _opening(zoo: Sequence[Entry]) -> dict[str, str]:
     return shown
 
 
-def _what(films: Sequence[str]) -> str:
+def _what(films: Sequence[str], levels: str) -> str:
     paragraphs = "".join(f"<p>{_marked(text)}</p>" for text in _WHAT)
     below = (
         f'<div class="films hero" id="films">{"".join(films)}</div>'
-        '<p class="note">Recorded agents on the first two levels of their test, not '
-        "picked. A frame turns blue once the proxy is reached first, and orange once "
-        "the base objective is.</p>"
+        f'<p class="note">Recorded agents on {escape(levels)} A frame turns blue '
+        "once the proxy is reached first, and orange once the base objective is.</p>"
         if films
         else '<p class="note">No policy is recorded yet, so there is no film.</p>'
     )

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from mesagym.evals.columns import spoken
-from mesagym.report.films import last_frame
+from mesagym.report.films import film_title, last_frame
 from mesagym.report.pieces import capital, data_url
 from mesagym.report.style import Drawing
 from mesagym.reproductions.claim import PUBLISHED, Claim
@@ -25,6 +25,9 @@ from mesagym.tracking.files import read_bytes
 
 LARGEST_DRAWING = 250_000
 """Characters of a drawing as SVG, above which the recorded PNG stands in its place."""
+
+SHOWN_ON = "shown on "
+"""What the title of a film says before the levels that it shows."""
 
 _STRIP = (160, 26)  # pixels of the drawing of one check
 
@@ -54,7 +57,7 @@ def section(
         _judged(outcome, result, bool(claim.amendments)),
     ]
     if result is not None:
-        parts += [_figure(reproduction, result), _films(zoo, shown)]
+        parts += [_figure(reproduction, result), _films(claim, zoo, shown)]
     parts.append(f"<h3>The test</h3>\n<p>{prose(claim.test)}</p>")
     if result is not None:
         parts.append(checks_table(result))
@@ -74,10 +77,12 @@ def section(
 def prose(text: str) -> str:
     """Return words of a claim as HTML: escaped, with what stands in backticks as code.
 
+    Of a link into the repository, which the page may be far from, its words are left.
     No line ends before a percent sign, nor within "α = 0".
     """
     text = escape(" ".join(text.split())).replace(" %", "\u00a0%")
     text = text.replace("α = ", "α\u00a0=\u00a0")
+    text = re.sub(r"\[([^\]]+)\]\(\.\./[^)\s]+\)", r"<code>\1</code>", text)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
@@ -92,8 +97,8 @@ def film_figure(entry: Entry, before: str = "") -> str:
     assert data is not None
     card = entry.card
     (seed,) = (s for s in entry.seeds if s.seed == card["representative"])
-    alpha = "" if card["alpha"] is None else f", trained at α = {card['alpha']:g}"
-    told = f"{entry.name}{alpha}, seed {seed.seed}"
+    how = f", trained with {entry.trained_with}" if entry.trained_with else ""
+    told = f"{entry.name}{how}, seed {seed.seed}"
     told += f": {seed.verdict}." if seed.verdict else "."
     alt = f"Film of {told} {before}"
     still = data_url(last_frame(data), "png")
@@ -103,6 +108,21 @@ def film_figure(entry: Entry, before: str = "") -> str:
         f'<img src="{data_url(data, "gif")}" alt="{escape(alt.strip())}">'
         f"</picture><figcaption>{escape(before)}"
         f'<span class="who">{escape(told)}</span></figcaption></figure>'
+    )
+
+
+def filmed_in_words(entries: Collection[Entry]) -> str:
+    """Return which levels films show, as these say themselves, and who chose them.
+
+    Args:
+        entries: those that have a film.
+    """
+    titles = [film_title(each.film) for each in entries if each.film is not None]
+    shown = dict.fromkeys(title.partition(SHOWN_ON)[2] for title in titles)
+    levels = " or ".join(each for each in shown if each) or "levels"
+    return (
+        f"the first two {levels} that each was tested on after its training, not "
+        "picked."
     )
 
 
@@ -137,20 +157,22 @@ def _figure(reproduction: Reproduction, result: Mapping[str, Any]) -> str:
     )
 
 
-def _films(zoo: Sequence[Entry], shown: Collection[str]) -> str:
+def _films(claim: Claim, zoo: Sequence[Entry], shown: Collection[str]) -> str:
     there = [each for each in zoo if each.film is not None]
-    films = "".join(film_figure(each) for each in there if each.name not in shown)
+    here = [each for each in there if each.name not in shown]
     if not there:
         return ""
-    if not films:
+    if not here:
         return (
             '<p class="note">Its agents are in the films at the '
             '<a href="#films">top of this page</a>.</p>'
         )
+    films = "".join(map(film_figure, here))
+    others = f" {prose(claim.filmed)}" if claim.filmed else ""
     return (
         "<h3>What they do</h3>\n"
-        '<p class="note">Recorded policies on the first two levels of the test, not '
-        f'picked.</p>\n<div class="films">{films}</div>'
+        f'<p class="note">Recorded policies on {escape(filmed_in_words(here))}{others}'
+        f'</p>\n<div class="films">{films}</div>'
     )
 
 
@@ -261,11 +283,10 @@ def _policies(zoo: Sequence[Entry]) -> str:
             word = seed.verdict or ("competent" if seed.competent else "untrained")
             counts[word] = counts.get(word, 0) + 1
         said = ", ".join(f"{count} {word}" for word, count in counts.items())
-        alpha = "–" if card["alpha"] is None else f"{card['alpha']:g}"
         kept = ", ".join(map(str, sorted(entry.kept))) or "hashes only"
         rows.append(
             f'<tr><th scope="row"><code>{escape(entry.name)}</code></th>'
-            + _cell("α", escape(alpha))
+            + _cell("trained with", prose(entry.trained_with) or "–")
             + _cell("seeds", escape(said))
             + _cell("in words", f"{prose(verdict)}{_readings(entry)}" or "–")
             + _cell("kept", escape(kept))
@@ -277,7 +298,7 @@ def _policies(zoo: Sequence[Entry]) -> str:
         "<details><summary>The policies: verdicts seed by seed, and which are "
         "kept</summary>\n"
         '<table class="policies"><thead><tr><th scope="col">in the zoo</th>'
-        '<th scope="col">α</th><th scope="col">seeds</th>'
+        '<th scope="col">trained with</th><th scope="col">seeds</th>'
         '<th scope="col">in words</th><th scope="col">kept</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></details>"
     )

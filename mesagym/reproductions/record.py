@@ -151,15 +151,36 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
     """Refuse a recorded result that does not belong to what stands here now.
 
     Raises:
-        UserError: it was made by another test, with other settings or dynamics or for
-            a claim in other words, or its judgement or figure is not what its figures
-            give.
+        UserError: as `check_files`, or it was made with other dynamics, or its
+            judgement is not what its figures give.
     """
-    where = f"the recorded result of '{reproduction.name}'"
-    again = (
-        f"Run `mesagym reproduce {reproduction.name} scale={document['scale']} "
-        "record=true` again, or go back to the mesagym that made it."
-    )
+    check_files(reproduction, document)
+    where, again = _of(reproduction, document)
+    for name, each in document["conditions"].items():
+        now = environment_class(each["environment"]).dynamics_version
+        if each["dynamics_version"] != now:
+            raise UserError(
+                f"{where} was made with version {each['dynamics_version']} of the "
+                f"dynamics of {each['environment']} ({name}), and this mesagym has "
+                f"{now}. {again}"
+            )
+    figures = {name: each["figures"] for name, each in document["conditions"].items()}
+    if not _same(judged(reproduction, figures), document["judgement"]):
+        raise UserError(
+            f"{where} has a judgement that its figures do not give. {again}"
+        )
+
+
+def check_files(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
+    """Refuse a recorded result that is not of the files which lie beside it.
+
+    The part of `check` that waits for no JAX.
+
+    Raises:
+        UserError: it was made by another test, with other settings or for a claim in
+            other words, or has another figure.
+    """
+    where, again = _of(reproduction, document)
     if document["protocol_sha256"] != reproduction.protocol_sha256:
         raise UserError(f"{where} was made by another test. {again}")
     planned = reproduction.claim.scale(document["scale"]).conditions
@@ -174,25 +195,21 @@ def check(reproduction: Reproduction, document: Mapping[str, Any]) -> None:
             f"{where} was made for a claim in other words (claim.yaml: id, kind, "
             f"claim, test, sources, published). {again}"
         )
-    for name, each in document["conditions"].items():
-        now = environment_class(each["environment"]).dynamics_version
-        if each["dynamics_version"] != now:
-            raise UserError(
-                f"{where} was made with version {each['dynamics_version']} of the "
-                f"dynamics of {each['environment']} ({name}), and this mesagym has "
-                f"{now}. {again}"
-            )
-    figures = {name: each["figures"] for name, each in document["conditions"].items()}
-    if not _same(judged(reproduction, figures), document["judgement"]):
-        raise UserError(
-            f"{where} has a judgement that its figures do not give. {again}"
-        )
     place = place_of(reproduction, document["scale"])
     picture = sha256(read_bytes(place / PICTURE))
     if picture != document["figure_sha256"]:
         raise UserError(
             f"{where} has another figure.png than it was made with. {again}"
         )
+
+
+def _of(reproduction: Reproduction, document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a refusal begins with, and what it closes with."""
+    return (
+        f"the recorded result of '{reproduction.name}'",
+        f"Run `mesagym reproduce {reproduction.name} scale={document['scale']} "
+        "record=true` again, or go back to the mesagym that made it.",
+    )
 
 
 def _same(first: Any, second: Any) -> bool:

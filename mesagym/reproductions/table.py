@@ -33,8 +33,9 @@ after looking*, with what was changed and why; seeds used while exploring are na
 are others. The unit is the training seed. A seed that fails the competence gate proves
 nothing and is left out; a condition with too few of the others is blank.
 *Confirmed*: every check holds, the whole 95 % interval on the claimed side. *Refuted*:
-one fails, its whole interval on the other side. *Untestable here*: the numbers cannot
-tell. Nothing was tuned until it appeared, so some did not.
+one fails, its whole interval on the other side, but where its own test says otherwise.
+*Untestable here*: the numbers cannot tell. Nothing was tuned until it appeared, so some
+did not.
 """
 
 

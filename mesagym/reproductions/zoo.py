@@ -9,7 +9,7 @@ command, and must then have the same hashes.
 
 import difflib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from mesagym.errors import UserError
 from mesagym.reproductions.excerpt import write_run
-from mesagym.reproductions.folder import Reproduction, all_reproductions
+from mesagym.reproductions.folder import RESULT, Reproduction, all_reproductions
 from mesagym.reproductions.record import read_result
 from mesagym.tracking import DamagedFile, RunDirectory
 from mesagym.tracking.files import (
@@ -80,7 +80,13 @@ class Entry:
                 f"('{card.get('format')}', not '{FORMAT}')."
             )
         result = read_result(self.reproduction.folder)
-        recorded = (result or {}).get("conditions", {}).get(self.condition, {})
+        if result is None:
+            raise UserError(
+                f"there is no recorded result of '{self.reproduction.name}' "
+                f"('{self.reproduction.folder / RESULT}' is missing), so its policies "
+                "are nobody's"
+            )
+        recorded = result["conditions"].get(self.condition, {})
         given = sha256(json_text(card["policy"]).encode())
         if given != recorded.get("policies_sha256"):
             raise UserError(
@@ -129,6 +135,13 @@ class Entry:
         return sha256(json_text(self.card["policy"]).encode())
 
     @property
+    def trained_with(self) -> str:
+        """What sets its training apart from that of the result's other conditions."""
+        result = read_result(self.reproduction.folder) or {}
+        told = result.get("conditions", {})
+        return trained_with(told, self.condition, self.card["alpha"])
+
+    @property
     def seeds(self) -> list[Seed]:
         """What the card says of each seed, in ascending order."""
         return [Seed(**each) for each in self.card["seeds"]]
@@ -139,6 +152,41 @@ class Entry:
         first = self.card["representative"]
         kept = [each.seed for each in self.seeds if each.kept]
         return sorted(kept, key=lambda seed: (seed != first, seed))
+
+
+def trained_with(
+    conditions: Mapping[str, Mapping[str, Any]], name: str, alpha: int | float | None
+) -> str:
+    """Return the settings in which a condition differs: ``α = 0.01, redundancy=6``.
+
+    Keys without the groups that they stand in, and without seeds, which are told
+    wherever policies are. Empty where nothing else differs, or there is no other.
+
+    Args:
+        conditions: of the recorded result, by name, with their ``overrides``.
+        name: which.
+        alpha: of its training.
+    """
+    given = {
+        each: dict(word.split("=", 1) for word in one["overrides"])
+        for each, one in conditions.items()
+    }
+    differ = [
+        key
+        for key in dict.fromkeys(key for one in given.values() for key in one)
+        if key not in _OF_SEEDS and len({one.get(key) for one in given.values()}) > 1
+    ]
+    said = []
+    for key in differ:
+        value = given[name].get(key)
+        if key == "split.alpha" and alpha is not None:
+            said.insert(0, f"α = {alpha:g}")
+        elif value is not None:
+            said.append(f"{key.rpartition('.')[2]}={value}")
+    return ", ".join(said)
+
+
+_OF_SEEDS = ("seeds", "first_seed")
 
 
 def entries(folder: Path | None = None) -> list[Entry]:
@@ -162,17 +210,34 @@ def entries_of(reproduction: Reproduction) -> list[Entry]:
 
 
 def entry(name: str, folder: Path | None = None) -> Entry:
-    """Return one by its name, such as ``corner/alpha-0``.
+    """Return one by its name, such as ``corner/alpha-0`` or ``R1/alpha-0``.
 
     Raises:
         UserError: there is no such one; gives the nearest.
     """
     there = {each.name: each for each in entries(folder)}
-    name = name.removeprefix("zoo:")
+    asked = name.removeprefix("zoo:")
+    name = spelt_out(asked, folder)
     if name not in there:
         hint = _nearest(name, list(there))
-        raise UserError(f"there is no '{name}' in the zoo.{hint}")
+        raise UserError(f"there is no '{asked}' in the zoo.{hint}")
     return there[name]
+
+
+def spelt_out(name: str, folder: Path | None = None) -> str:
+    """Return a name with its result's in place of the result's number, if it has one.
+
+    Args:
+        name: such as ``R1`` or ``R1/alpha-0``.
+        folder: of the reproductions; the repository's or the package's if None.
+    """
+    number, slash, condition = name.partition("/")
+    named = [
+        each.name
+        for each in all_reproductions(folder)
+        if each.claim.id == number.upper()
+    ]
+    return f"{named[0]}{slash}{condition}" if len(named) == 1 else name
 
 
 def _nearest(name: str, there: Sequence[str]) -> str:
@@ -183,7 +248,11 @@ def _nearest(name: str, there: Sequence[str]) -> str:
     if close:
         said = f" Of '{name}' it has {', '.join(close)}."
     else:
-        found = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
+        results = list(dict.fromkeys(each.partition("/")[0] for each in there))
+        whole = there if "/" in name else results
+        begun = [each for each in whole if each.startswith(name)]
+        known = [*results, *there]
+        found = begun[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         close = [f"'{each}'" for each in found]
         said = f" Did you mean {' or '.join(close)}?" if close else ""
     return f"{said} `mesagym zoo list` has all {len(there)}."

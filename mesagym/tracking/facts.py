@@ -87,17 +87,33 @@ def git_facts() -> dict[str, Any] | None:
         tracks it, else ``"working directory"``), ``revision`` (the commit) and
         ``dirty`` (whether tracked files differ from it).
     """
-    package = Path(mesagym.__file__).parent
-    places = {"mesagym": package, "working directory": Path.cwd()}
-    for of, folder in places.items():
-        # An installed mesagym may lie inside a repository that knows nothing of it.
-        if of == "mesagym" and not _git(folder, "ls-files", "__init__.py"):
-            continue
+    for of, folder in _places().items():
         revision = _git(folder, "rev-parse", "HEAD")
         status = _git(folder, "status", "--porcelain", "--untracked-files=no")
         if revision and status is not None:
             return {"of": of, "revision": revision, "dirty": bool(status)}
     return None
+
+
+def changed_files() -> list[str]:
+    """Return the tracked files that make `git_facts` dirty, as their repository says.
+
+    Empty where there are none, or no repository says.
+    """
+    for folder in _places().values():
+        changed = _git(folder, "diff", "--name-only", "HEAD")
+        if changed is not None:
+            return changed.splitlines()
+    return []
+
+
+def _places() -> dict[str, Path]:
+    """Return the folders in which a repository is looked for, the first counting."""
+    package = Path(mesagym.__file__).parent
+    # An installed mesagym may lie inside a repository that knows nothing of it.
+    tracked = _git(package, "ls-files", "__init__.py")
+    own = {"mesagym": package} if tracked else {}
+    return {**own, "working directory": Path.cwd()}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

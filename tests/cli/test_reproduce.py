@@ -10,6 +10,7 @@ import pytest
 from mesagym.cli import memory, reproduce
 from mesagym.cli.main import main
 from mesagym.reproductions import folder
+from mesagym.tracking import RunDirectory
 from tests.cli.smallest import SMALLEST
 from tests.reproductions.examples import written
 
@@ -214,8 +215,24 @@ def test_code_that_is_not_committed_is_refused_before_it_is_trained(
     monkeypatch.setattr(
         reproduce, "environment_facts", lambda: {"git": {"dirty": True}}
     )
+    monkeypatch.setattr(reproduce, "changed_files", lambda: ["mesagym/one.py"])
     said = complaint(capsys, "reproduce", *RECORD)
-    assert "the training of one of 'larger' has files that no commit has" in said
+    assert "record: mesagym/one.py differs from the last commit" in said
+    assert said.endswith("commit it first")
+
+
+def test_what_was_trained_with_uncommitted_code_is_not_recorded(
+    committed: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "run"
+    about = {"git": {"dirty": True}, "seeds": [0], "command": "mesagym"}
+    with RunDirectory.open(place / "one", {}, manifest=about, identity={}):
+        pass
+    said = complaint(capsys, "reproduce", *RECORD, f"run={place}")
+    assert "one of 'larger' was trained with files that no commit has" in said
 
 
 def test_first_updates_are_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:

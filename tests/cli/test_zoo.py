@@ -49,7 +49,10 @@ def test_the_list_waits_for_no_jax() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("words", [["zoo"], ["zoo", "list"], ["zoo", "list", "larger"]])
+@pytest.mark.parametrize(
+    "words",
+    [["zoo"], ["zoo", "list"], ["zoo", "list", "larger"], ["zoo", "list", "R99"]],
+)
 def test_the_list_has_names_verdicts_and_outcomes(
     capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
@@ -64,9 +67,9 @@ def test_the_list_says_what_its_columns_mean(
 ) -> None:
     assert main(["zoo", "list"]) == 0
     out = capsys.readouterr().out
-    for heading in ("kept", "verdict", "the claim"):
+    for heading in ("trained with", "kept", "verdict", "the claim"):
         assert f"\n{heading}: " in out
-    assert max(map(len, out.partition("\nkept:")[2].splitlines())) <= 80
+    assert max(map(len, out.partition("\ntrained with:")[2].splitlines())) <= 80
 
 
 def test_an_unknown_name_gives_few_names_and_the_command_for_all(
@@ -87,6 +90,29 @@ def test_policies_that_do_not_fit_are_named_and_the_list_goes_on(
     out, err = capsys.readouterr()
     assert "card.json' is torn or altered" in err
     assert "larger/one" in out
+
+
+def test_the_list_does_not_repeat_an_outcome_that_does_not_fit(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = stored.parent.parent / "protocol.py"
+    protocol.write_text(protocol.read_text() + "# Changed.\n")
+    assert main(["zoo", "list"]) == 2
+    out, err = capsys.readouterr()
+    assert "does not fit, see above" in out
+    assert "confirmed  " not in out
+    assert err.count("the recorded result of 'larger' was made by another test") == 1
+
+
+def test_policies_without_a_recorded_result_are_said_to_be_that(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stored.parent.parent / "result.json").unlink()
+    assert "no recorded result of 'larger'" in complaint(
+        capsys, "zoo", "load", "larger/one"
+    )
+    assert main(["zoo", "list"]) == 2
+    assert "no recorded result of 'larger'" in capsys.readouterr().err
 
 
 def test_what_is_loaded_is_a_run_directory_with_its_card(
@@ -117,9 +143,7 @@ def test_a_film_is_of_the_representative(
     assert f"Film: {name}" in capsys.readouterr().out
     data = Path(name).read_bytes()
     assert data[:4] == b"GIF8"
-    assert film_title(data).endswith(
-        "larger/one, trained at α = 0, shown on clean distinguishing levels"
-    )
+    assert film_title(data).endswith("larger/one, shown on clean distinguishing levels")
 
 
 def test_an_unknown_shift_is_refused_before_anything_is_compiled(
@@ -127,8 +151,8 @@ def test_an_unknown_shift_is_refused_before_anything_is_compiled(
 ) -> None:
     assert main(["zoo", "film", "larger/one", "shift=claen"]) == 2
     (said,) = capsys.readouterr().err.strip().splitlines()
-    assert "'claen'" in said
-    assert "Did you mean 'clean'?" in said
+    assert "shift: unknown shift 'claen'. Did you mean 'clean'?" in said
+    assert "quick" not in said
 
 
 def test_what_is_loaded_of_another_test_comes_with_a_warning(
@@ -155,6 +179,14 @@ def test_the_alpha_of_levels_is_told_apart_from_that_of_training() -> None:
     [
         (["load", "larger/on"], "no 'larger/on' in the zoo. Did you mean 'larger/one'"),
         (["list", "smaller"], "there is no 'smaller' in the zoo"),
+        (["list", "lar"], "no 'lar' in the zoo. Did you mean 'larger'?"),
+        (["film", "R99"], "no 'R99' in the zoo. Of 'larger' it has larger/one."),
+        (["list", "shift=nope"], "shift: `zoo list` does nothing with it"),
+        (["list", "larger", "out=x"], "out: `zoo list` does nothing with it"),
+        (["load", "larger/one", "policy_seed=500"], "policy_seed: `zoo load` does"),
+        (["film", "larger/one", "run=x"], "run: `zoo film` does nothing with it"),
+        (["film", "larger/one", "shift=quick"], "'quick' is a suite; name one of"),
+        (["film", "larger/one", "shift=larger"], "'larger' shows these policies"),
         (["lod", "larger/one"], "action: unknown 'lod'. Did you mean 'load'"),
         (["load"], "zoo load: which? Give a name"),
         (["film"], "zoo film: which? Give a name"),
@@ -178,6 +210,23 @@ def test_the_page_is_written_where_it_is_asked_for(
     assert main(["reproduce", "--page", "out=pages/all.html"]) == 0
     assert "Page: pages/all.html" in capsys.readouterr().out
     assert "Larger is more" in Path("pages/all.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--page", "out=x.txt"], "out: 'x.txt' does not end in .html"),
+        (["--page", "out=/nonexist/x.html"], "there is no folder '/nonexist'"),
+        (["--page", "--list"], "--list and --page: these are two things"),
+        (["--page", "record=true"], "record: `reproduce --page` does nothing with it"),
+        (["--list", "out=x.html"], "out: `reproduce --list` does nothing with it"),
+        (["larger", "out=x.html"], "out: is where --page writes"),
+    ],
+)
+def test_what_a_page_or_a_list_cannot_use_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert said in complaint(capsys, "reproduce", *words)
 
 
 def test_a_page_is_not_written_of_a_record_that_does_not_fit(

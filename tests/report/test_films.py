@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mesagym.report import films
 from mesagym.report.films import (
     LARGEST,
     LONGEST,
@@ -19,6 +20,7 @@ from mesagym.report.films import (
     save_film,
     shown_steps,
 )
+from mesagym.report.lettering import fitting
 
 NAMES = ("cheese", "corner")
 
@@ -135,6 +137,22 @@ def test_a_caption_of_amounts_ends_with_what_comes_after_the_film():
 
 def test_amounts_have_no_outcome_at_any_step():
     assert {outcome(amounts(), step, TWO) for step in range(21)} == {None}
+
+
+def test_a_caption_of_amounts_has_one_size_in_all_its_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[tuple[str, int]] = []
+
+    def written(draw, place, text, colour, width, size):
+        sizes.append((text, size))
+
+    monkeypatch.setattr(films, "write", written)
+    names = ("a_name_that_takes_more_than_one_whole_line", "b")
+    film([amounts(steps=5)], "", names)
+    told = {size for text, size in sizes if text.startswith(("a name", "b "))}
+    assert told == {fitting(["a name that takes more than one whole line 1,"], 238, 14)}
+    assert told < set(range(9, 14))
 
 
 def test_an_episode_of_amounts_is_shown_on_after_the_first_was_paid():

@@ -1,6 +1,7 @@
 """The page of all results reads alone, needs nothing else, and says what is not run."""
 
 import html
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -8,11 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from mesagym.errors import UserError
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.gallery import gallery_html
-from mesagym.reproductions.gallery_result import checks_table, prose, strip
+from mesagym.reproductions.gallery_result import (
+    checks_table,
+    filmed_in_words,
+    prose,
+    section,
+    strip,
+)
+from mesagym.reproductions.record import recorded
+from mesagym.reproductions.zoo import entries_of
 from tests.conftest import Chromium
 from tests.reproductions.examples import written
 from tests.reproductions.zoo_examples import recorded_with_policies
@@ -146,7 +156,27 @@ def test_the_figure_is_drawn_with_the_colours_of_the_page(page: str) -> None:
 
 def test_a_film_of_a_recorded_policy_is_in_it(page: str) -> None:
     assert page.count("data:image/gif;base64,") == 1
-    assert "larger/one, trained at α = 0, seed 500: goal misgeneralization." in page
+    assert "larger/one, seed 500: goal misgeneralization." in page
+
+
+def test_what_the_films_show_is_said_by_them_and_by_the_claim(tmp_path: Path) -> None:
+    found = recorded_with_policies(
+        tmp_path,
+        film=titled("larger/one, shown on clean levels"),
+        filmed="Others: none.",
+    )
+    entries = entries_of(found)
+    said = "the first two clean levels that each was tested on after its training"
+    assert filmed_in_words(entries).startswith(said)
+    section_ = section(found, recorded(found), entries)
+    assert f"Recorded policies on {said}, not picked. Others: none.</p>" in section_
+
+
+def titled(title: str) -> bytes:
+    """A film that says what it is."""
+    file = io.BytesIO()
+    Image.new("P", (2, 2)).save(file, "GIF", comment=title.encode())
+    return file.getvalue()
 
 
 def test_a_check_without_an_interval_is_a_dash_with_its_reason() -> None:
@@ -240,6 +270,11 @@ def test_the_estimate_of_a_strip_lies_between_the_ends_of_its_interval() -> None
 
 def test_backticks_become_code_and_percent_signs_stay_with_their_number() -> None:
     assert prose("`a<b` of 5 %") == "<code>a&lt;b</code> of 5\u00a0%"
+
+
+def test_of_a_link_into_the_repository_the_words_are_left() -> None:
+    said = prose("In [docs/x.md](../docs/x.md), [.1, .2] (held).")
+    assert said == "In <code>docs/x.md</code>, [.1, .2] (held)."
 
 
 # --- what is recorded in this repository ----------------------------------------------

@@ -336,6 +336,21 @@ def test_a_seed_that_was_not_remade_is_named(
         zoo.unpack(unkept[0], tmp_path / "out", other.path)
 
 
+def test_training_is_told_by_the_settings_in_which_conditions_differ() -> None:
+    conditions = {
+        "one": {"overrides": ["env=corner", "first_seed=520", "split.alpha=0"]},
+        "two": {"overrides": ["env=corner", "split.alpha=1", "env.zone=0.2"]},
+    }
+    assert zoo.trained_with(conditions, "one", 0.0) == "α = 0"
+    assert zoo.trained_with(conditions, "two", 1.0) == "α = 1, zone=0.2"
+
+
+def test_what_all_conditions_share_sets_none_apart() -> None:
+    sizes = {n: {"overrides": ["split.alpha=0", f"env.region={n}"]} for n in "12"}
+    assert zoo.trained_with(sizes, "2", 0.0) == "region=2"
+    assert zoo.trained_with({"1": sizes["1"]}, "1", 0.0) == ""
+
+
 # --- what is recorded in this repository ----------------------------------------------
 
 RECORDED = zoo.entries()

@@ -120,6 +120,7 @@ def recorded_with_policies(
     place: Path,
     first: Mapping[int, str] | None = None,
     able: Mapping[int, bool] | None = None,
+    film: bytes = GIF,
     **changed: Any,
 ) -> Reproduction:
     """Record ``larger`` in ``place/experiments``, its run in ``place/runs``.
@@ -128,6 +129,7 @@ def recorded_with_policies(
         place: an empty folder.
         first: by seed, what it reaches first; the proxy, by two seeds, if None.
         able: by seed, whether it passes the gate; all of them if None.
+        film: of its policies.
         **changed: keys of the claim.
     """
     first = {500: "proxy", 501: "proxy"} if first is None else first
@@ -139,5 +141,5 @@ def recorded_with_policies(
     one |= {"policies_sha256": sha256(run.read_file(POLICY)), "env_steps": 1000}
     one |= {"seeds": list(first), "seconds": 61.0}
     document = write_result(found, found.folder, about)
-    keeping.store(found, document, place / "runs", lambda source, seed: GIF)
+    keeping.store(found, document, place / "runs", lambda source, seed: film)
     return found

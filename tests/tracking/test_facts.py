@@ -73,10 +73,12 @@ def test_the_commit_of_the_code_is_found(code: Path):
 
 
 def test_a_changed_file_makes_the_code_dirty(code: Path):
+    assert facts.changed_files() == []
     (code / "__init__.py").write_text("changed = True\n")
     found = facts.git_facts()
     assert found is not None
     assert found["dirty"] is True
+    assert facts.changed_files() == ["__init__.py"]
 
 
 def test_an_installed_mesagym_is_not_taken_for_the_repository_around_it(
