@@ -116,7 +116,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     full = Effort(config.levels, config.nulls, config.seed)
     less = dataclasses.replace(full, levels=max(16, config.levels // 4))
     # As many are no budget of their own.
-    efforts = dict.fromkeys((less, full))
+    efforts = dict.fromkeys((full, less))
     lessons = {effort: Lessons(specimens, effort, say) for effort in efforts}
     by_effort: dict[Effort, list[Scored]] = {effort: [] for effort in lessons}
     for effort, taught in lessons.items():
@@ -153,7 +153,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
 
 
 def _print_bench(document: dict[str, Any]) -> None:
-    from mesagym.report.detection import HELD
+    from mesagym.report.detection import HELD, provisional
 
     rows = []
     for each in document["separations"]:
@@ -177,6 +177,8 @@ def _print_bench(document: dict[str, Any]) -> None:
         rows,
         width=max(76, shutil.get_terminal_size().columns),
     )
+    if few := provisional(document):
+        print(few)
     for each in document["claims"]:
         print(f"{each['claim']}: {each['figure']}, {HELD[each['held']]}")
     surprises = [cell for cell in document["cells"] if cell["as_expected"] is False]

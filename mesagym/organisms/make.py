@@ -118,6 +118,8 @@ def make(
                 repr(habitat), Workshop(habitat, scale.lessons, scale.updates)
             )
             folder = root / place_name(recipe.id, habitat)
+            about = _about(recipe, scale, command)
+            store.must_be_alike(folder, about)
             there = store.seeds_in(folder)
             for seed in scale.every_seed:
                 if seed in there:
@@ -125,7 +127,7 @@ def make(
                     continue
                 say(f"{folder.name}, seed {seed}")
                 specimen = one(recipe, shop, seed)
-                store.save(root, specimen, _about(recipe, scale, command))
+                store.save(root, specimen, about)
                 yield specimen
 
 

@@ -57,11 +57,8 @@ def save(root: Path, specimen: Specimen, about: Mapping[str, Any]) -> Path:
     folder = root / specimen.place
     card = read_card(folder) if (folder / CARD).is_file() else None
     fresh = {"format": FORMAT, **_of_kind(specimen), **about}
-    if card is not None and (differs := _different(card, fresh)):
-        raise UserError(
-            f"'{folder}' holds {specimen.organism} made otherwise ({differs}); give "
-            "another folder"
-        )
+    if card is not None:
+        _refuse_others(folder, card, fresh)
     seeds = {} if card is None else dict(card["seeds"])
     data = arrays_to_bytes(to_arrays(specimen.params))
     file = f"seed-{specimen.seed}.safetensors"
@@ -80,6 +77,30 @@ def save(root: Path, specimen: Specimen, about: Mapping[str, Any]) -> Path:
     atomic_write_bytes(folder / file, data)
     atomic_write_json(folder / CARD, sealed({**fresh, "seeds": ordered}))
     return folder
+
+
+def must_be_alike(folder: Path, about: Mapping[str, Any]) -> None:
+    """Refuse a folder whose organisms were made by another recipe or scale.
+
+    Args:
+        folder: of one kind; need not be there.
+        about: of the recipe and how it is to be followed.
+
+    Raises:
+        UserError: it differs from what the folder's card says.
+    """
+    if (folder / CARD).is_file():
+        _refuse_others(folder, read_card(folder), about)
+
+
+def _refuse_others(
+    folder: Path, card: Mapping[str, Any], fresh: Mapping[str, Any]
+) -> None:
+    if differs := _different(card, fresh):
+        raise UserError(
+            f"'{folder}' holds {card.get('organism')} made otherwise ({differs}); give "
+            "another folder"
+        )
 
 
 def _of_kind(specimen: Specimen) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from mesagym.detectors.base import SCORED, Detector, Reading
 from mesagym.detectors.scoring import FALSE_ALARM
+from mesagym.evals.statistics import PROVISIONAL_BELOW
 from mesagym.report import style
 from mesagym.report.pieces import figure
 from mesagym.report.style import Drawing
@@ -239,6 +240,14 @@ def _claims(document: Document) -> str:
     return table(("to be shown", "came out", ""), rows) if rows else ""
 
 
+def provisional(document: Document) -> str:
+    """Return the words for few seeds, empty where there are enough."""
+    fewest = min(len(each["seeds"]) for each in document["organisms"])
+    if fewest >= PROVISIONAL_BELOW:
+        return ""
+    return f"Of {fewest} seeds, fewer than {PROVISIONAL_BELOW}: provisional."
+
+
 def missing(document: Document) -> list[str]:
     """Return in words why detectors have no area for the label that they ask first."""
     there = {
@@ -259,7 +268,8 @@ def missing(document: Document) -> list[str]:
 
 
 def _missing(document: Document) -> str:
-    return "".join(f'<p class="note">{escape(each)}</p>' for each in missing(document))
+    said = [*missing(document), provisional(document)]
+    return "".join(f'<p class="note">{escape(each)}</p>' for each in said if each)
 
 
 def _interval(each: Mapping[str, Any]) -> str:

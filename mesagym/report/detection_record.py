@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mesagym.report.detection import HELD, missing
+from mesagym.report.detection import HELD, missing, provisional
 from mesagym.report.style import rate_text
 
 Document = Mapping[str, Any]
@@ -40,7 +40,11 @@ def readme_of(document: Document) -> str:
         "way of making them, left out. Log score: of probabilities calibrated on other "
         "families, beside that of their rate; nearer to 0 is better.\n",
         _areas(document, ["constructed"]),
-        "".join(f"{each}\n\n" for each in missing(document)),
+        "".join(
+            f"{each}\n\n"
+            for each in [*missing(document), provisional(document)]
+            if each
+        ),
         "With labels that training made likely:\n",
         _areas(document, ["constructed", "shaped"]),
         "## Decoys\n",

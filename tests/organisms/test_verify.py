@@ -117,6 +117,11 @@ def test_siblings_that_were_made_otherwise_are_refused(
     store.save(tmp_path, made, {"construction": "x", "updates": 4})
     with pytest.raises(UserError, match="made otherwise"):
         store.save(tmp_path, made, {"construction": "x", "updates": 5})
+    # Before anything is made, too, and where all are there already.
+    folder = tmp_path / made.place
+    store.must_be_alike(folder, {"updates": 4, "command": "another"})
+    with pytest.raises(UserError, match="made otherwise \\(updates\\)"):
+        store.must_be_alike(folder, {"updates": 5})
 
 
 def test_an_unknown_organism_names_the_nearest() -> None:
