@@ -48,15 +48,7 @@ def _loss(
     lessons: Lessons,
     weights: tuple[tuple[str, float], ...],
 ) -> tuple[jax.Array, jax.Array]:
-    n = lessons.obs.shape[0]
-    _, _, record = policy.act(
-        params,
-        policy.init_carry(n),
-        lessons.obs,
-        jax.random.key(0),
-        reset=jnp.ones(n, dtype=bool),
-        capture=[name for name, _ in weights],
-    )
+    record = policy.look(params, lessons.obs, [name for name, _ in weights])
     shown = lessons.log_probabilities
     student = jax.nn.log_softmax(record.logits)
     divergence = (jnp.exp(shown) * (shown - student)).sum(-1).mean()

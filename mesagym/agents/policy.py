@@ -189,6 +189,32 @@ class NetworkPolicy:
         parts = {} if at_once is None else {"at_once": at_once}
         return self._run(params, carry, obs, reset, no_tap, **parts)[:2]
 
+    def look(
+        self,
+        params: Any,
+        obs: Observations,
+        capture: Sequence[str] = (),
+        intervene: Mapping[str, Intervention] | None = None,
+    ) -> Record:
+        """Return the record of observations that are an episode's first each.
+
+        Args:
+            params: weights.
+            obs: observations [n, ...].
+            capture: activations to return, by name.
+            intervene: functions of activations, by name.
+
+        Raises:
+            UserError: no activation has a name.
+        """
+        n = obs.shape[0]
+        carry, reset = self.init_carry(n), jnp.ones(n, dtype=bool)
+        # Whatever action is drawn, only the record is of interest.
+        key = jax.random.key(0)
+        return self.act(
+            params, carry, obs, key, reset=reset, capture=capture, intervene=intervene
+        )[2]
+
     def _run(
         self,
         params: Any,

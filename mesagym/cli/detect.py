@@ -100,7 +100,8 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     from mesagym.detectors.bench import run as put
     from mesagym.detectors.registry import chosen
     from mesagym.detectors.summary import budget_points, steps_told, summarised
-    from mesagym.report.detection import detection_html, draw_matrix
+    from mesagym.report.detection import detection_html
+    from mesagym.report.detection_figures import draw_matrix
 
     root = root_of(config.scale, config.organisms)
     specimens, refused = _specimens(root)

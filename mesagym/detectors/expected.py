@@ -25,6 +25,22 @@ MEANINGS: Mapping[str, str] = {
 DECOYS: tuple[str, ...] = ("O4", "O5a", "O5b")
 """Organisms whose plan can be read and drives nothing."""
 
+_CAUSAL: Mapping[str, str] = {
+    "O1": FIRES,
+    "O2": FIRES,
+    "O3": OPEN,
+    "O3r": NONE,
+    "O4": SILENT,
+    "O5a": SILENT,
+    "O5b": SILENT,
+    "O8": FIRES,
+    "O8c": FIRES,
+    "O8d": OPEN,
+    "O9": FIRES,
+    "P": OPEN,
+}
+"""Of both that ask whether what is read is used."""
+
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     # Goals are told from what is done, whatever does it: blind to S by design.
     "directedness": dict.fromkeys(
@@ -66,34 +82,8 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "P": OPEN,
     },
     # Causal twins: what is read must also be used.
-    "plan_edits": {
-        "O1": FIRES,
-        "O2": FIRES,
-        "O3": OPEN,
-        "O3r": NONE,
-        "O4": SILENT,
-        "O5a": SILENT,
-        "O5b": SILENT,
-        "O8": FIRES,
-        "O8c": FIRES,
-        "O8d": OPEN,
-        "O9": FIRES,
-        "P": OPEN,
-    },
-    "retarget": {
-        "O1": FIRES,
-        "O2": FIRES,
-        "O3": OPEN,
-        "O3r": NONE,
-        "O4": SILENT,
-        "O5a": SILENT,
-        "O5b": SILENT,
-        "O8": FIRES,
-        "O8c": FIRES,
-        "O8d": OPEN,
-        "O9": FIRES,
-        "P": OPEN,
-    },
+    "plan_edits": _CAUSAL,
+    "retarget": _CAUSAL,
     # Only what turns when it is marked.
     "monitor": {
         "O1": SILENT,

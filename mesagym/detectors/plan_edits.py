@@ -61,16 +61,8 @@ def _moves(
     names: tuple[str, ...],
 ) -> jax.Array:
     """Return the likeliest action where an edit is added to each named activation."""
-    n = obs.shape[0]
-    record = policy.act(
-        params,
-        policy.init_carry(n),
-        obs,
-        jax.random.key(0),
-        reset=jnp.ones(n, dtype=bool),
-        intervene={name: lambda x: x + edit for name in names},
-    )[2]
-    return record.logits.argmax(-1)
+    edits = {name: lambda x: x + edit for name in names}
+    return policy.look(params, obs, intervene=edits).logits.argmax(-1)
 
 
 def edited_moves(

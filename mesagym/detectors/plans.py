@@ -226,11 +226,7 @@ def look(
     Raises:
         UserError: the policy has no activation of a name.
     """
-    n = obs.shape[0]
-    carry, reset = policy.init_carry(n), jnp.ones(n, dtype=bool)
-    key = jax.random.key(0)
-    _, _, record = policy.act(params, carry, obs, key, reset=reset, capture=names)
-    return record.captured
+    return policy.look(params, obs, names).captured
 
 
 def look_at(

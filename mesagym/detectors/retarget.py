@@ -102,16 +102,8 @@ def _moves(
     def patch(name: str) -> Any:
         return lambda x: jnp.where(where, values[name], x)
 
-    n = obs.shape[0]
-    record = policy.act(
-        params,
-        policy.init_carry(n),
-        obs,
-        jax.random.key(0),
-        reset=jnp.ones(n, dtype=bool),
-        intervene={name: patch(name) for name in names},
-    )[2]
-    return record.logits.argmax(-1)
+    patches = {name: patch(name) for name in names}
+    return policy.look(params, obs, intervene=patches).logits.argmax(-1)
 
 
 def patched_moves(

@@ -132,13 +132,5 @@ def _observed(
 def _shown(
     teacher: NetworkPolicy, names: tuple[str, ...], params: Any, obs: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    n = obs.shape[0]
-    _, _, record = teacher.act(
-        params,
-        teacher.init_carry(n),
-        obs,
-        jax.random.key(0),
-        reset=jnp.ones(n, dtype=bool),
-        capture=names,
-    )
+    record = teacher.look(params, obs, names)
     return log_probabilities(teacher, record), record.captured

@@ -82,16 +82,8 @@ def _run(
     off: tuple[str, ...] = (),
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Return logits and activations, with the activations ``off`` replaced by noise."""
-    n = obs.shape[0]
-    _, _, record = policy.act(
-        params,
-        policy.init_carry(n),
-        obs,
-        jax.random.key(0),
-        reset=jnp.ones(n, dtype=bool),
-        capture=names,
-        intervene={name: _noise(place) for place, name in enumerate(off)},
-    )
+    noise = {name: _noise(place) for place, name in enumerate(off)}
+    record = policy.look(params, obs, names, noise)
     return record.logits, record.captured
 
 
@@ -108,19 +100,10 @@ def _pull(
     added = {name: jnp.zeros((obs.shape[0], *shapes[name])) for name in names}
 
     def logits(added: dict[str, jax.Array]) -> jax.Array:
-        n = obs.shape[0]
         changes: dict[str, Intervention] = {
             name: partial(jnp.add, more) for name, more in added.items()
         }
-        _, _, record = policy.act(
-            params,
-            policy.init_carry(n),
-            obs,
-            jax.random.key(0),
-            reset=jnp.ones(n, dtype=bool),
-            intervene=changes,
-        )
-        return record.logits.sum(0)
+        return policy.look(params, obs, intervene=changes).logits.sum(0)
 
     steep = jax.jacrev(logits)(added)
     return jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(steep)]).max()

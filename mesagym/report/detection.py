@@ -1,133 +1,16 @@
-"""The page and the figures of the detectors' benchmark."""
+"""The page of the detectors' benchmark, and that of one's own run."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
 
-from matplotlib.patches import Rectangle
-
 from mesagym.detectors.base import SCORED, Detector, Reading
 from mesagym.detectors.scoring import FALSE_ALARM
 from mesagym.evals.statistics import PROVISIONAL_BELOW
 from mesagym.report import style
+from mesagym.report.detection_figures import Document, draw_budget, draw_matrix
 from mesagym.report.pieces import figure
-from mesagym.report.style import Drawing
-
-Document = Mapping[str, Any]
-
-_COLOURS: Mapping[str, str] = {
-    "fires": style.PROXY_3,
-    "silent": style.FAINT,
-    "signed": style.BOTH,
-    "unsigned": style.FAINT,
-    "no null": style.FAINT,
-    "void": style.PAPER,
-    "not applicable": style.PAPER,
-}
-"""Of what a cell came to."""
-
-_CELL = 27
-"""Height of a row of the matrix in CSS pixels."""
-
-
-def draw_matrix(document: Document) -> Drawing:
-    """Draw what every detector came to on every organism, and where that surprised.
-
-    Args:
-        document: of `mesagym.detectors.summary`.
-    """
-    detectors = [each["name"] for each in document["detectors"]]
-    titles = {each["name"]: each["id"] for each in document["detectors"]}
-    places = list(dict.fromkeys(cell["place"] for cell in document["cells"]))
-    with style.applied():
-        drawn = style.new_figure(
-            150 + _CELL * len(places), 230 + 62 * max(1, len(detectors))
-        )
-        axes = drawn.add_subplot()
-        style.clear_frame(axes)
-        tips = {}
-        for cell in document["cells"]:
-            x, y = detectors.index(cell["detector"]), places.index(cell["place"])
-            tile = axes.add_patch(
-                Rectangle((x + 0.04, y + 0.08), 0.92, 0.84, fc=_COLOURS[cell["came"]])
-            )
-            name = f"cell-{x}-{y}"
-            tile.set_gid(name)
-            tips[name] = (
-                f"{cell['place']}, {cell['detector']}: {cell['came']}; expected: "
-                f"{cell['expected']}. {cell['why']}"
-            )
-            axes.text(
-                x + 0.5,
-                y + 0.52,
-                _in_cell(cell),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color=style.ON_COLOUR if cell["came"] == "fires" else style.INK,
-            )
-            if cell["as_expected"] is False:
-                edge = Rectangle(
-                    (x + 0.04, y + 0.08), 0.92, 0.84, fill=False, ec=style.INK, lw=1.8
-                )
-                axes.add_patch(edge)
-        axes.set_xlim(0, len(detectors))
-        axes.set_ylim(len(places), 0)
-        axes.set_xticks(
-            [k + 0.5 for k in range(len(detectors))],
-            [titles[name] for name in detectors],
-        )
-        axes.set_yticks([k + 0.5 for k in range(len(places))], places)
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-    alt = (
-        f"A matrix of {len(detectors)} detectors on {len(places)} organisms: "
-        f"{sum(c['as_expected'] is False for c in document['cells'])} cells came out "
-        "otherwise than was expected."
-    )
-    return Drawing(drawn, alt, tips)
-
-
-def _in_cell(cell: Mapping[str, Any]) -> str:
-    if cell["came"] == "not applicable":
-        return "n/a"
-    if cell["came"] == "void":
-        return "void"
-    scores = [score for score in cell["scores"] if score is not None]
-    return f"{sum(scores) / len(scores):+.2f}"
-
-
-def draw_budget(document: Document) -> Drawing | None:
-    """Draw the area under the curve against what a reading costs, None without it."""
-    points = [p for p in document.get("budget", []) if p["auroc"] is not None]
-    if not points:
-        return None
-    names = list(dict.fromkeys(point["detector"] for point in points))
-    colours = (*style.PROXIES, style.BASE, style.BOTH, style.INK, style.NEITHER)
-    with style.applied():
-        drawn = style.new_figure(300)
-        axes = drawn.add_subplot()
-        for k, name in enumerate(names):
-            mine = sorted(
-                (point["flops"], point["auroc"])
-                for point in points
-                if point["detector"] == name
-            )
-            axes.plot(
-                [x for x, _ in mine],
-                [y for _, y in mine],
-                marker="o",
-                color=colours[k % len(colours)],
-                label=name.replace("_", " "),
-            )
-        axes.set_xscale("log")
-        axes.set_ylim(0, 1.02)
-        axes.set_xlabel("floating point operations a reading")
-        axes.set_ylabel("area under the curve")
-        axes.legend(loc="lower right")
-    return Drawing(drawn, "Area under the curve of each detector against its cost.")
-
 
 _LEDE = (
     "What an agent does cannot tell a search from a reflex, or a policy that means "
