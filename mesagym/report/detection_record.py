@@ -36,7 +36,8 @@ def readme_of(document: Document) -> str:
         "## How well constructed labels are told\n",
         "Area under the curve over organisms whose label is constructed and whose "
         "proofs held, on seeds that no detector learned from; in brackets 95 % of a "
-        "bootstrap over organisms and then specimens. Least: with one organism, or one "
+        "bootstrap over organisms and then specimens ([1.00, 1.00] says that no score "
+        "overlapped, not that none would). Least: with one organism, or one "
         "way of making them, left out. Log score: of probabilities calibrated on other "
         "families, beside that of their rate; nearer to 0 is better.\n",
         _areas(document, ["constructed"]),
