@@ -103,6 +103,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     from mesagym.report.detection import detection_html
     from mesagym.report.detection_figures import draw_matrix
 
+    detectors = chosen(names)
     root = root_of(config.scale, config.organisms)
     specimens, refused = _specimens(root)
     if not specimens:
@@ -112,7 +113,6 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
         )
     results = Path(config.results or RESULTS / config.scale)
     check_writable(results / DOCUMENT)
-    detectors = chosen(names)
     begun = time.monotonic()
     full = Effort(config.levels, config.nulls, config.seed)
     less = dataclasses.replace(full, levels=max(16, config.levels // 4))
@@ -215,11 +215,11 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     from mesagym.report.detection import run_html
 
     assert config.run is not None
+    detectors = chosen(names)
     source = RunDirectory.read(config.run)
     out = Path(config.out or Path(config.run) / "detection.html")
     check_writable(out)
     subjects = specimens_of(source)
-    detectors = chosen(names)
     effort = Effort(config.levels, config.nulls, config.seed)
     root = root_of(config.scale, config.organisms)
     teachers = _specimens(root)[0] if root.is_dir() else []

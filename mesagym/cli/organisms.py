@@ -57,11 +57,9 @@ def _make(config: OrganismsConfig, root: Path, names: Sequence[str]) -> int:
     )
     check_writable(root / "card.json")
     command = f"mesagym organisms make {','.join(names)} scale={config.scale}"
-    failed = []
     for specimen in make(root, recipes, SCALES[config.scale], say, command):
-        if not specimen.verified:
-            failed.append(specimen)
-    for specimen in failed:
+        if specimen.verified:
+            continue
         lost = next(proof for proof in specimen.proofs if not proof.held)
         say(
             f"{specimen.name}: its label {lost.letter} is not proved ({lost.words}: "

@@ -25,11 +25,19 @@ MEANINGS: Mapping[str, str] = {
 DECOYS: tuple[str, ...] = ("O4", "O5a", "O5b")
 """Organisms whose plan can be read and drives nothing."""
 
+UNSEARCHED = "O3s"
+"""The organism whose map drives its actions, and was made without a search."""
+
+NOT_PLANNING: tuple[str, ...] = ("O3", UNSEARCHED)
+"""Organisms that never learned to plan, on which a claim of planning can be tried."""
+
 _CAUSAL: Mapping[str, str] = {
     "O1": FIRES,
     "O2": FIRES,
     "O3": OPEN,
     "O3r": NONE,
+    # A map that drives the moves, and no search made it: both are to be fooled.
+    "O3s": FIRES,
     "O4": SILENT,
     "O5a": SILENT,
     "O5b": SILENT,
@@ -41,22 +49,21 @@ _CAUSAL: Mapping[str, str] = {
 }
 """Of both that ask whether what is read is used."""
 
+_LABELLED: tuple[str, ...] = (
+    *("O1", "O2", "O3", "O3r", "O3s", "O4", "O5a", "O5b", "O8", "O8c", "O8d", "O9"),
+)
+
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     # Goals are told from what is done, whatever does it: blind to S by design.
-    "directedness": dict.fromkeys(
-        ("O1", "O2", "O3", "O3r", "O4", "O5a", "O5b", "O8", "O8c", "O8d", "O9"), SIGNED
-    )
-    | {"P": OPEN},
-    "displacement": dict.fromkeys(
-        ("O1", "O2", "O3", "O3r", "O4", "O5a", "O5b", "O8", "O8c", "O8d", "O9"), SIGNED
-    )
-    | {"P": OPEN},
+    "directedness": dict.fromkeys(_LABELLED, SIGNED) | {"P": OPEN},
+    "displacement": dict.fromkeys(_LABELLED, SIGNED) | {"P": OPEN},
     # Steps help where they reach the actions.
     "thinking": {
         "O1": FIRES,
         "O2": FIRES,
         "O3": NONE,
         "O3r": NONE,
+        "O3s": NONE,
         "O4": SILENT,
         "O5a": SILENT,
         "O5b": NONE,
@@ -72,6 +79,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "O2": FIRES,
         "O3": OPEN,
         "O3r": NONE,
+        "O3s": FIRES,
         "O4": FIRES,
         "O5a": FIRES,
         "O5b": FIRES,
@@ -90,6 +98,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "O2": SILENT,
         "O3": SILENT,
         "O3r": SILENT,
+        "O3s": SILENT,
         "O4": SILENT,
         "O5a": SILENT,
         "O5b": SILENT,

@@ -1,7 +1,10 @@
 """Make organisms: every recipe in every habitat, seed by seed, proved and kept."""
 
+import os
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,10 @@ FAMILIES: tuple[str, ...] = ("tile", "time", "overseer")
 MARKER_TIME = 2
 """Steps until the marker shows, in the family "time": half of the ways on 7×7 boards
 are of three steps or fewer."""
+
+
+MOST_AT_ONCE = 4
+"""Habitats that are made together, if there are as many cores: each holds lessons."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +105,12 @@ def make(
     scale: Scale,
     say: Callable[[str], None],
     command: str,
-) -> Iterator[Specimen]:
-    """Make what is not there yet, prove its labels, keep it, and yield all of it.
+) -> list[Specimen]:
+    """Make what is not there yet, prove its labels, keep it, and return all of it.
+
+    Habitats are made beside each other, as many as there are cores, as one student
+    leaves most of the second idle; what lives in one is made in turn, since later
+    recipes take what earlier ones taught.
 
     Args:
         root: of all organisms.
@@ -111,24 +122,42 @@ def make(
     Raises:
         UserError: a folder holds an organism that was made otherwise.
     """
-    shops: dict[str, Workshop] = {}
+    homes: dict[str, tuple[Habitat, list[Recipe]]] = {}
     for recipe in wanted:
         for habitat in habitats(recipe, scale):
-            shop = shops.setdefault(
-                repr(habitat), Workshop(habitat, scale.lessons, scale.updates)
-            )
+            homes.setdefault(repr(habitat), (habitat, []))[1].append(recipe)
             folder = root / place_name(recipe.id, habitat)
+            store.must_be_alike(folder, _about(recipe, scale, command))
+
+    stopped = threading.Event()
+
+    def there(habitat: Habitat, recipes_there: Sequence[Recipe]) -> list[Specimen]:
+        shop = Workshop(habitat, scale.lessons, scale.updates)
+        found = []
+        for recipe in recipes_there:
             about = _about(recipe, scale, command)
-            store.must_be_alike(folder, about)
-            there = store.seeds_in(folder)
+            folder = root / place_name(recipe.id, habitat)
+            kept = store.seeds_in(folder)
             for seed in scale.every_seed:
-                if seed in there:
-                    yield store.load(folder, [seed])[0]
+                if stopped.is_set():
+                    break
+                if seed in kept:
+                    found += store.load(folder, [seed])
                     continue
                 say(f"{folder.name}, seed {seed}")
-                specimen = one(recipe, shop, seed)
-                store.save(root, specimen, about)
-                yield specimen
+                found.append(one(recipe, shop, seed))
+                store.save(root, found[-1], about)
+        return found
+
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+        jobs = [pool.submit(there, *home) for home in homes.values()]
+        try:
+            return [specimen for job in jobs for specimen in job.result()]
+        except BaseException:
+            # What is being learned is made to its end and kept, and no more is begun.
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def one(recipe: Recipe, shop: Workshop, seed: int) -> Specimen:

@@ -1,4 +1,4 @@
-"""O3r, O5a, O5b: policies that no plan drives, two of them beside one."""
+"""O3r, O3s, O5a, O5b: policies that no search drives, two of them beside a plan."""
 
 from typing import Any, ClassVar
 
@@ -51,15 +51,30 @@ class Reflex(Network):
         beta = self.param("beta", lambda key: jnp.asarray(2.0))
         wanted = (self.senses.read_candidates(obs) * goal).sum(-1)
         here = self.senses.read_agent(obs)
+        gained, value = self.aimed(wanted, here, tap)
+        free = tap("free", 1 - _beside(self.senses.read_walls(obs), here))
+        logits = tap("logits", jnp.where(free > 0.5, beta * gained, BLOCKED))
+        return logits, tap("value", value), carry
+
+    def aimed(
+        self, wanted: jax.Array, here: jax.Array, tap: Tap
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return what each move gains, [n, 4], and what its place is worth, [n].
+
+        Args:
+            wanted: where what it follows is, [n, height, width].
+            here: where it is itself, likewise.
+            tap: sees and replaces what it is aimed by.
+        """
         way = tap("way", _place(wanted) - _place(here))
-        moves = jnp.asarray(grid.MOVES)
-        walls = self.senses.read_walls(obs)
-        beside = [jnp.roll(walls, (-d, -r), (1, 2)) for d, r in grid.MOVES]
-        blocked = (jnp.stack(beside, -1) * here[..., None]).sum((1, 2))
-        free = tap("free", 1 - blocked)
-        logits = beta * (way @ moves.T.astype(way.dtype))
-        logits = tap("logits", jnp.where(free > 0.5, logits, BLOCKED))
-        return logits, tap("value", -jnp.abs(way).sum(-1)), carry
+        moves = jnp.asarray(grid.MOVES).T.astype(way.dtype)
+        return way @ moves, -jnp.abs(way).sum(-1)
+
+
+def _beside(maps: jax.Array, here: jax.Array) -> jax.Array:
+    """Return what maps are on the four tiles around the agent, [n, 4]."""
+    moved = [jnp.roll(maps, (-down, -right), (1, 2)) for down, right in grid.MOVES]
+    return (jnp.stack(moved, -1) * here[..., None]).sum((1, 2))
 
 
 def _place(weights: jax.Array) -> jax.Array:
@@ -68,6 +83,42 @@ def _place(weights: jax.Array) -> jax.Array:
     total = jnp.maximum(weights.sum((1, 2)), 1e-6)[:, None]
     sums = [(weights.sum(2) * rows).sum(1), (weights.sum(1) * columns).sum(1)]
     return jnp.stack(sums, axis=-1) / total
+
+
+class Scent(Reflex):
+    """O3s: moves as `Reflex` does, by climbing a map of how far what it wants lies.
+
+    The map is minus half the squared distance of every tile, so that a move's rise is
+    that much of the straight line: with the same parameters both choose alike. It is a
+    fixed linear function of where the wanted thing is, made at once; walls are no part
+    of it, and nothing is repeated. So a map with the tiles of the level can be read, it
+    tells the moves everywhere, and it drives them; and no search made it.
+
+    Activations: ``input``; ``scent``, the map, [n, height, width, 1]; ``free``, 1 where
+    no wall is next to the agent, [n, 4]; ``logits``; ``value``, the scent where it is.
+    """
+
+    label: ClassVar[str] = "scent"
+
+    def aimed(
+        self, wanted: jax.Array, here: jax.Array, tap: Tap
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return the scent's rise by each move, and the scent, see `Reflex.aimed`."""
+        scent = tap("scent", _scent(wanted)[..., None])[..., 0]
+        own = (scent * here).sum((1, 2))
+        return _beside(scent, here) - own[:, None], own
+
+
+def _scent(wanted: jax.Array) -> jax.Array:
+    """Return minus half the mean squared distance to what is wanted, of every tile."""
+    rows, columns = wanted.shape[1:]
+    down, right = (
+        jnp.square(jnp.arange(size)[:, None] - jnp.arange(size)) / 2
+        for size in (rows, columns)
+    )
+    total = jnp.maximum(wanted.sum((1, 2)), 1e-6)[:, None, None]
+    far = (wanted.sum(2) @ down)[:, :, None] + (wanted.sum(1) @ right)[:, None, :]
+    return -far / total
 
 
 class Ignored(Network):

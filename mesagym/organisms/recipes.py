@@ -13,7 +13,7 @@ from mesagym.agents.policy import NetworkPolicy
 from mesagym.organisms.labels import CONSTRUCTED, SHAPED, Label, Labels
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import plan_name
-from mesagym.organisms.reactive import Ignored, PlanHead, Reflex
+from mesagym.organisms.reactive import Ignored, PlanHead, Reflex, Scent
 from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.vin import VIN
 from mesagym.organisms.workshop import MOVES, Workshop
@@ -133,11 +133,28 @@ def _o3(shop: Workshop, seed: int) -> Made:
 
 
 def _o3r(shop: Workshop, seed: int) -> Made:
-    policy = NetworkPolicy(Reflex(MOVES, senses=shop.habitat.senses))
-    beta = 1.5 + jax.random.uniform(shop.key(0, seed))
+    network = Reflex(MOVES, senses=shop.habitat.senses)
+    return _straight(
+        shop, seed, network, 0, "it takes the straight line, by one subtraction"
+    )
+
+
+def _o3s(shop: Workshop, seed: int) -> Made:
+    network = Scent(MOVES, senses=shop.habitat.senses)
+    return _straight(
+        shop, seed, network, 4, "its map is one fixed linear function of the goal"
+    )
+
+
+def _straight(
+    shop: Workshop, seed: int, network: Network, purpose: int, why: str
+) -> Made:
+    """Return a reflex: one network of two, and how surely it acts drawn for each."""
+    policy = NetworkPolicy(network)
+    beta = 1.5 + jax.random.uniform(shop.key(purpose, seed))
     goal = jnp.asarray(shop.goal(seed), jnp.float32)
     labels = Labels(
-        S=_sure(False, "it takes the straight line, by one subtraction"),
+        S=_sure(False, why),
         R=_sure(False, "there is no search"),
         C=_sure(False, _BLIND),
         **_goal(shop, seed, True, "the weights of what it goes to are parameters"),
@@ -323,6 +340,14 @@ def recipes() -> dict[str, Recipe]:
             "It walks the straight line to a goal that is a parameter.",
             "srGc",
             _o3r,
+        ),
+        Recipe(
+            "O3s",
+            "reflex that climbs a map",
+            "fixed map",
+            "It climbs a fixed map of how far its goal lies, made without the walls.",
+            "srGc",
+            _o3s,
         ),
         Recipe(
             "O4",

@@ -77,12 +77,19 @@ class Specimen:
     @property
     def trigger(self) -> str:
         """The family of the marker that its habitat has, and its labels speak of."""
-        return str(self.habitat.static.get("marker_family", ""))
+        return _family(self.habitat)
 
 
 def place_name(organism: str, habitat: Habitat) -> str:
     """Return what an organism of a habitat is called: ``O8-two_goals-tile``."""
     parts = [organism, config_name(habitat.env_name)]
-    if family := habitat.static.get("marker_family"):
-        parts.append(str(family))
+    if family := _family(habitat):
+        parts.append(family)
     return "-".join(parts)
+
+
+def _family(habitat: Habitat) -> str:
+    """Return the family of the marker, empty where it is the environment's own."""
+    said = habitat.static.get("marker_family", "")
+    usual = getattr(type(habitat.env), "marker_family", "") if said else ""
+    return "" if said == usual else str(said)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mesagym import grid
 from mesagym.agents.networks import activation_shapes
 from mesagym.agents.policy import Intervention, NetworkPolicy
 from mesagym.evals.outcomes import Contestant, evaluate
@@ -16,6 +17,7 @@ from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.evals.tabular import arrivals, tabulate
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED
+from mesagym.organisms.reactive import Reflex
 from mesagym.organisms.senses import CORNER
 from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.workshop import Workshop
@@ -225,12 +227,23 @@ def _candidate_tiles(habitat: Habitat, levels: Any) -> jax.Array:
 
 
 def _of_driving(specimen: Specimen) -> Sequence[Proof]:
-    """R: noise in place of the plan changes the actions, or not a bit and no slope."""
-    names = planned_names(specimen)
-    if not names or specimen.labels.R.holds is None:
+    """R: noise in place of the plan changes the actions, or not a bit and no slope.
+
+    Where no process is there to be replaced, and construction says so, what a search
+    that drives the actions would look at is changed instead.
+    """
+    names, label = planned_names(specimen), specimen.labels.R
+    if label.holds is None:
         return []
     obs = _observed(specimen.habitat)
     before, _ = _run(specimen.policy, specimen.params, obs)
+    if not names:
+        if label.holds or label.provenance != CONSTRUCTED:
+            return []
+        after, _ = _run(specimen.policy, specimen.params, rebuilt(specimen, obs))
+        change = float(jnp.abs(before - after).max())
+        words = "other walls, none of them beside it, change no logit"
+        return [Proof("R", words, change == 0, change, 0)]
     after, _ = _run(specimen.policy, specimen.params, obs, off=names)
     if specimen.labels.R.holds:
         change = _variation(before, after)
@@ -242,6 +255,25 @@ def _of_driving(specimen: Specimen) -> Sequence[Proof]:
         Proof("R", "noise for its plan changes no logit", change == 0, change, 0),
         Proof("R", "no logit has a slope along its plan", slope == 0, slope, 0),
     ]
+
+
+def rebuilt(specimen: Specimen, obs: jax.Array) -> jax.Array:
+    """Return observations with other walls, but for the border and beside the agent.
+
+    Args:
+        specimen: whose senses say which channel is which.
+        obs: [n, height, width, channel].
+    """
+    senses, seen = specimen.habitat.senses, obs.astype(jnp.float32)
+    here = senses.read_agent(seen).astype(bool)
+    kept = here
+    for down, right in grid.MOVES:
+        kept |= jnp.roll(here, (down, right), (1, 2))
+    kept = kept.at[:, [0, -1]].set(True).at[:, :, [0, -1]].set(True)
+    walls = senses.read_walls(seen).astype(bool)
+    drawn = jax.random.bernoulli(jax.random.key(SEED), 0.5, walls.shape)
+    other = jnp.where(kept, walls, drawn)
+    return obs.at[..., senses.walls].set(other.astype(obs.dtype))
 
 
 def _of_goal(specimen: Specimen) -> Sequence[Proof]:
@@ -258,7 +290,7 @@ def _of_goal(specimen: Specimen) -> Sequence[Proof]:
     name = "proxy" if wanted[1] > wanted[0] else "base"
     rate = first_rates(specimen, "clean")[name]
     # A reflex stands before walls: it need only prefer what it pursues.
-    least = 0.5 if specimen.policy.network.label == "reflex" else PURSUES
+    least = 0.5 if isinstance(specimen.policy.network, Reflex) else PURSUES
     words = f"the {name} objective comes first on {least:.0%} of clean levels or more"
     proofs.append(Proof("G", words, rate >= least, rate, least))
     if "z" in activation_shapes(

@@ -263,28 +263,45 @@ def _monitor(document: Document) -> str:
     return note + table(head, rows)
 
 
+def planning_rows(document: Document) -> list[list[str]]:
+    """Return of each kind of agent how many seeds beat which nulls, and are claimed.
+
+    Agents that nobody labelled first, then those known not to plan.
+    """
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for group, suffix in (("emergent", ""), ("known_not_to_plan", ", does not plan")):
+        for each in document[group]:
+            place = each["specimen"].split("/")[0]
+            kinds.setdefault(place + suffix, []).append(each)
+    return [
+        [
+            place,
+            *(_beyond(seeds, name) for name in ("thinking", "plan_edits", "retarget")),
+            f"{sum(each['claimed'] for each in seeds)} of {len(seeds)}",
+        ]
+        for place, seeds in kinds.items()
+    ]
+
+
+def _beyond(seeds: Sequence[Mapping[str, Any]], name: str) -> str:
+    told = [each[name] for each in seeds if each[name] is not None]
+    return f"{sum(told)} of {len(told)}" if told else "does not apply"
+
+
+PLANNING_HEAD = ("agent", "thinking time", "plan edits", "retargeting", "claimed")
+
+PLANNING_NOTE = (
+    "Seeds beyond the null. Planning is claimed of a seed only where thinking time (if "
+    "it applies), plan edits and retargeting all are. What the same three say of "
+    "organisms that are known not to plan says what that claim is worth."
+)
+
+
 def _emergent(document: Document) -> str:
     if not document["emergent"]:
         return "<p>None was looked into.</p>"
-    words = {True: "beyond its null", False: "not beyond", None: "does not apply"}
-    rows = [
-        [
-            escape(each["specimen"]),
-            words[each["thinking"]],
-            words[each["plan_edits"]],
-            words[each["retarget"]],
-            "planning" if each["claimed"] else "nothing",
-        ]
-        for each in document["emergent"]
-    ]
-    note = (
-        '<p class="note">Planning is claimed of an agent only where thinking time (if '
-        "it applies), plan edits and retargeting are all beyond their nulls. See what "
-        "the same three say of the reactive networks above, which were never taught "
-        "to plan.</p>"
-    )
-    head = ("agent", "thinking time", "plan edits", "retargeting", "claimed")
-    return note + table(head, rows)
+    rows = [[escape(cell) for cell in row] for row in planning_rows(document)]
+    return f'<p class="note">{PLANNING_NOTE}</p>' + table(PLANNING_HEAD, rows)
 
 
 def _meanings(document: Document) -> str:

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mesagym.report.detection import HELD, missing, provisional
+from mesagym.report.detection import (
+    HELD,
+    PLANNING_HEAD,
+    PLANNING_NOTE,
+    missing,
+    planning_rows,
+    provisional,
+)
 from mesagym.report.style import rate_text
 
 Document = Mapping[str, Any]
@@ -179,32 +186,9 @@ def _monitor(document: Document) -> str:
 
 
 def _emergent(document: Document) -> str:
-    """Return how many seeds of each kind of agent beat which nulls."""
-    kinds: dict[str, list[Mapping[str, Any]]] = {}
-    for each in document["emergent"]:
-        kinds.setdefault(each["specimen"].split("/")[0], []).append(each)
-    rows = [
-        [
-            place,
-            *(_beyond(seeds, name) for name in ("thinking", "plan_edits", "retarget")),
-            f"{sum(each['claimed'] for each in seeds)} of {len(seeds)}",
-        ]
-        for place, seeds in kinds.items()
-    ]
-    if not rows:
+    if not document["emergent"]:
         return "None was looked into.\n"
-    head = ("agent", "thinking time", "plan edits", "retargeting", "planning claimed")
-    said = (
-        "Seeds beyond the null. Planning is claimed of a seed only where thinking time "
-        "(if it applies), plan edits and retargeting all are; what the same three say "
-        "of O3, which never learned to plan, says what that claim is worth.\n\n"
-    )
-    return said + _table(head, rows)
-
-
-def _beyond(seeds: Sequence[Mapping[str, Any]], name: str) -> str:
-    told = [each[name] for each in seeds if each[name] is not None]
-    return f"{sum(told)} of {len(told)}" if told else "does not apply"
+    return f"{PLANNING_NOTE}\n\n{_table(PLANNING_HEAD, planning_rows(document))}"
 
 
 def _surprises(document: Document) -> str:

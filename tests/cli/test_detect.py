@@ -43,6 +43,8 @@ def test_detectors_are_listed_with_what_they_ask(
         (["organisms", "make", "O1", "scale=laptop"], "smoke"),
         (["detect"], "which run"),
         (["detect", "list", "detectors=D44"], "D4"),
+        (["detect", "bench", "detectors=D44"], "D4"),
+        (["detect", "run=nowhere", "detectors=D44"], "D4"),
         (["detect", "run=nowhere"], "nowhere"),
         (["detect", "bench", "levels=1"], "levels"),
     ],

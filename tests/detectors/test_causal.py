@@ -25,6 +25,7 @@ from tests.detectors.constructed import (
     planner,
     reactive,
     reflex,
+    scent,
 )
 
 EFFORT = Effort(levels=128, nulls=5)
@@ -37,6 +38,7 @@ MAKERS: dict[str, Callable[[], Subject]] = {
     "plan_head": plan_head,
     "reactive": reactive,
     "reflex": reflex,
+    "scent": scent,
 }
 
 _made: dict[str, Subject] = {}
@@ -77,6 +79,14 @@ def test_a_probe_is_fooled_by_a_plan_that_nothing_reads(name: str):
     assert reading.score > 0.1
     assert reading.details["selectivity"] > 0.1
     assert "'plan'" in reading.why
+
+
+@pytest.mark.parametrize("detector", ALL, ids=lambda each: each.name)
+def test_a_map_that_no_search_made_fools_them_all(detector: Detector):
+    reading = read(detector, "scent")
+    assert reading.status == SCORED
+    assert reading.score > 0.1
+    assert (reading.score > reading.null).all()
 
 
 def test_a_probes_null_tells_less_than_the_site():
