@@ -115,17 +115,21 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     check_writable(results / DOCUMENT)
     begun = time.monotonic()
     full = Effort(config.levels, config.nulls, config.seed)
-    less = dataclasses.replace(full, levels=max(16, config.levels // 4))
-    # As many are no budget of their own.
-    efforts = dict.fromkeys((full, less))
+    efforts = {full: None}
+    if config.scale == "full":
+        # What a smaller budget buys; where as many are left, it is none.
+        fewer = max(16, config.levels // 4)
+        efforts[dataclasses.replace(full, levels=fewer)] = None
     lessons = {effort: Lessons(specimens, effort, say) for effort in efforts}
     by_effort: dict[Effort, list[Scored]] = {effort: [] for effort in lessons}
     for effort, taught in lessons.items():
         kept = results / "readings" / f"{effort.levels}-levels"
-        for detector in detectors:
-            # With less effort only what the area is of: it is for the budget alone.
-            those = specimens if effort == full else headline(specimens, detector)
-            by_effort[effort] += put(those, [detector], effort, kept, say, taught)
+        # With less effort only what the area is of: it is for the budget alone.
+        work = [
+            (each, specimens if effort == full else headline(specimens, each))
+            for each in detectors
+        ]
+        by_effort[effort] += put(work, effort, kept, say, taught)
     document = summarised(by_effort[full], detectors)
     document["refused"] = refused
     document["budget"] = budget_points(by_effort, detectors)

@@ -61,6 +61,6 @@ class DetectConfig:
     levels: int = key(
         "test levels of each detector", 128, low=16, high=4096, shown=True
     )
-    nulls: int = key("draws of each null", 39, low=19, high=999, shown=True)
+    nulls: int = key("draws of each null", 19, low=19, high=999, shown=True)
     seed: int = key("of the levels", 0, low=0)
     device: str = key("where it runs", "auto", choices=DEVICES, shown=True)

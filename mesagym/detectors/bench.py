@@ -130,7 +130,7 @@ class Lessons:
         ]
         self.effort, self.say = effort, say
         self._learned: dict[tuple[str, str], Any] = {}
-        self._learning = threading.Lock()
+        self._learning: dict[tuple[str, str], threading.Lock] = {}
         names = sorted(weights_hash(each) for each in self.specimens)
         self._hash = sha256(" ".join(names).encode())
 
@@ -158,7 +158,8 @@ class Lessons:
         if detector.learn is None or not there:
             return None
         key = (detector.name, env_name)
-        with self._learning:
+        # What is not learned for the same waits for nothing.
+        with self._learning.setdefault(key, threading.Lock()):
             if key not in self._learned:
                 self.say(
                     f"{detector.id} {detector.name}: learns from {len(there)} "
@@ -170,35 +171,36 @@ class Lessons:
 
 
 def run(
-    specimens: Sequence[Specimen],
-    detectors: Sequence[Detector],
+    work: Sequence[tuple[Detector, Sequence[Specimen]]],
     effort: Effort,
     kept: Path,
     say: Callable[[str], None],
-    lessons: Lessons | None = None,
+    lessons: Lessons,
 ) -> list[Scored]:
-    """Put every detector on every specimen; what is kept already is not done again.
+    """Put detectors on specimens; what is kept already is not done again.
 
     Args:
-        specimens: development's among them.
-        detectors: which.
+        work: each detector, and the specimens that it is put on, development's among
+            them.
         effort: how much they may do.
         kept: folder of the readings, one file each.
         say: told what is being done.
-        lessons: of development; made of the specimens if None.
+        lessons: of development.
+
+    Returns:
+        what was said, in the order of ``work``.
 
     Raises:
         UserError: a kept reading was made with another effort. One of other weights, or
             of what other organisms taught, is made anew.
     """
-    taught = Lessons(specimens, effort, say) if lessons is None else lessons
 
     def put(detector: Detector, specimen: Specimen) -> Scored:
         path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
-        of = {"weights": weights_hash(specimen), "lessons": taught.hash_for(detector)}
+        of = {"weights": weights_hash(specimen), "lessons": lessons.hash_for(detector)}
         if path.is_file() and (there := _read(path, effort, of)) is not None:
             return Scored(specimen, detector, there)
-        learned = taught.of(detector, specimen.habitat.env_name, specimen.organism)
+        learned = lessons.of(detector, specimen.habitat.env_name, specimen.organism)
         say(f"{detector.id} {detector.name}: {specimen.name}")
         reading = detector.score(subject_of(specimen), learned, effort)
         make_folders(path.parent)
@@ -213,20 +215,38 @@ def run(
 
     # Most of the time goes into compiling, one core a program: several at once. What
     # shares its programs stays together, so that none is compiled twice.
-    places: dict[str, list[Specimen]] = {}
-    for specimen in specimens:
-        places.setdefault(specimen.place, []).append(specimen)
+    jobs: list[tuple[Detector, list[Specimen]]] = []
+    for detector, specimens in work:
+        places: dict[str, list[Specimen]] = {}
+        for specimen in specimens:
+            places.setdefault(specimen.place, []).append(specimen)
+        jobs += [(detector, there) for there in places.values()]
     with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        jobs = [
-            pool.submit(lambda d=detector, s=there: [put(d, each) for each in s])
-            for detector in detectors
-            for there in places.values()
-        ]
+        begun = {
+            place: pool.submit(lambda d, s: [put(d, each) for each in s], *jobs[place])
+            for place in _learners_first(jobs)
+        }
         try:
-            return [scored for job in jobs for scored in job.result()]
+            return [each for place in sorted(begun) for each in begun[place].result()]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _learners_first(jobs: Sequence[tuple[Detector, list[Specimen]]]) -> list[int]:
+    """Return the places of jobs, first one of each that makes a detector learn.
+
+    The others of detectors that learn come last: nobody waits while one learns.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for place, (detector, there) in enumerate(jobs):
+        if detector.learn is not None:
+            first.setdefault((detector.name, there[0].habitat.env_name), place)
+    teaching = set(first.values())
+    return sorted(
+        range(len(jobs)),
+        key=lambda k: (k not in teaching, jobs[k][0].learn is not None, k),
+    )
 
 
 def reading_document(reading: Reading) -> dict[str, Any]:
