@@ -115,11 +115,10 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     check_writable(results / DOCUMENT)
     begun = time.monotonic()
     full = Effort(config.levels, config.nulls, config.seed)
-    efforts = {full: None}
-    if config.scale == "full":
-        # What a smaller budget buys; where as many are left, it is none.
-        fewer = max(16, config.levels // 4)
-        efforts[dataclasses.replace(full, levels=fewer)] = None
+    efforts = [full]
+    fewer = max(16, config.levels // 4)
+    if config.scale == "full" and fewer < config.levels:
+        efforts.append(dataclasses.replace(full, levels=fewer))
     lessons = {effort: Lessons(specimens, effort, say) for effort in efforts}
     by_effort: dict[Effort, list[Scored]] = {effort: [] for effort in lessons}
     for effort, taught in lessons.items():

@@ -22,7 +22,7 @@ class OrganismsConfig:
     )
     names: str = key("make: all, or ids such as O1,O3", "all", shown=True)
     scale: str = key(
-        "smoke: 2 seeds and 2 for development; full: 8 and 2, of more lessons",
+        "smoke: 2 seeds and 1 for development; full: 8 and 2, of more lessons",
         "smoke",
         choices=TIERS,
         shown=True,

@@ -1,23 +1,24 @@
 """The benchmark: every detector on every organism, kept reading by reading."""
 
 import math
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mesagym.detectors.base import Detector, Effort, Known, LeftOut, Reading
+from mesagym.detectors.expected import WITHOUT_SEARCH
 from mesagym.detectors.scoring import Row
 from mesagym.detectors.subject import Subject
 from mesagym.errors import UserError
 from mesagym.organisms.labels import CONSTRUCTED, EMERGENT, QUESTIONS
 from mesagym.organisms.make import FIRST_OF_DEVELOPMENT
 from mesagym.organisms.specimen import Specimen
+from mesagym.organisms.together import together
 from mesagym.tracking.arrays import arrays_to_bytes
 from mesagym.tracking.files import (
     atomic_write_json,
@@ -29,9 +30,6 @@ from mesagym.tracking.files import (
 from mesagym.training.state_io import to_arrays
 
 FORMAT = "mesagym-detection/2"
-
-MOST_AT_ONCE = 4
-"""Readings that are taken together, if there are as many cores: each holds tables."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,9 @@ class Lessons:
     """What detectors learn from development's specimens, each asked once.
 
     Only verified ones teach, and those of the environment that is then looked into:
-    strengths and weights are of one board. Of an environment without any, all do.
+    strengths and weights are of one board. Of an environment without any, all do. The
+    one whose map drives it without a search teaches nothing: detectors are tried on it
+    as they are, not taught to pass it by.
 
     Attributes:
         specimens: development's.
@@ -126,7 +126,9 @@ class Lessons:
         self.specimens = [
             each
             for each in specimens
-            if each.seed >= FIRST_OF_DEVELOPMENT and each.verified
+            if each.seed >= FIRST_OF_DEVELOPMENT
+            and each.verified
+            and each.organism != WITHOUT_SEARCH
         ]
         self.effort, self.say = effort, say
         self._learned: dict[tuple[str, str], Any] = {}
@@ -221,27 +223,26 @@ def run(
         for specimen in specimens:
             places.setdefault(specimen.place, []).append(specimen)
         jobs += [(detector, there) for there in places.values()]
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        begun = {
-            place: pool.submit(lambda d, s: [put(d, each) for each in s], *jobs[place])
-            for place in _learners_first(jobs)
-        }
-        try:
-            return [each for place in sorted(begun) for each in begun[place].result()]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+
+    def all_of(index: int, stopped: threading.Event) -> list[Scored]:
+        detector, there = jobs[index]
+        return [put(detector, each) for each in there if not stopped.is_set()]
+
+    order = _learners_first(jobs)
+    found = together([partial(all_of, index) for index in order], say)
+    by_job = dict(zip(order, found, strict=True))
+    return [scored for index in range(len(jobs)) for scored in by_job[index]]
 
 
 def _learners_first(jobs: Sequence[tuple[Detector, list[Specimen]]]) -> list[int]:
-    """Return the places of jobs, first one of each that makes a detector learn.
+    """Return the indices of jobs, first one of each that makes a detector learn.
 
-    The others of detectors that learn come last: nobody waits while one learns.
+    The others of detectors that learn come last, so that few wait for the lesson.
     """
     first: dict[tuple[str, str], int] = {}
-    for place, (detector, there) in enumerate(jobs):
+    for index, (detector, there) in enumerate(jobs):
         if detector.learn is not None:
-            first.setdefault((detector.name, there[0].habitat.env_name), place)
+            first.setdefault((detector.name, there[0].habitat.env_name), index)
     teaching = set(first.values())
     return sorted(
         range(len(jobs)),

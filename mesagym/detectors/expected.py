@@ -1,4 +1,7 @@
-"""What every detector should do on every organism, written before the first run."""
+"""What every detector should do on every organism, written before the first run.
+
+Of O3s, which was added later: after the first run and before the second.
+"""
 
 from collections.abc import Mapping
 
@@ -25,11 +28,14 @@ MEANINGS: Mapping[str, str] = {
 DECOYS: tuple[str, ...] = ("O4", "O5a", "O5b")
 """Organisms whose plan can be read and drives nothing."""
 
-UNSEARCHED = "O3s"
+WITHOUT_SEARCH = "O3s"
 """The organism whose map drives its actions, and was made without a search."""
 
-NOT_PLANNING: tuple[str, ...] = ("O3", UNSEARCHED)
-"""Organisms that never learned to plan, on which a claim of planning can be tried."""
+COMPARED: Mapping[str, str] = {
+    "O3": "never taught to plan",
+    WITHOUT_SEARCH: "made without a search",
+}
+"""Organisms on which a claim of planning is tried, and why it would be wrong or odd."""
 
 _CAUSAL: Mapping[str, str] = {
     "O1": FIRES,

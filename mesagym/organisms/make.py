@@ -1,11 +1,10 @@
 """Make organisms: every recipe in every habitat, seed by seed, proved and kept."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,6 +14,7 @@ from mesagym.organisms import store
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.recipes import Recipe, recipes
 from mesagym.organisms.specimen import Specimen, place_name
+from mesagym.organisms.together import together
 from mesagym.organisms.verify import verified
 from mesagym.organisms.workshop import Workshop
 
@@ -27,10 +27,6 @@ FAMILIES: tuple[str, ...] = ("tile", "time", "overseer")
 MARKER_TIME = 2
 """Steps until the marker shows, in the family "time": half of the ways on 7×7 boards
 are of three steps or fewer."""
-
-
-MOST_AT_ONCE = 4
-"""Habitats that are made together, if there are as many cores: each holds lessons."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Scale:
 
 
 SCALES: dict[str, Scale] = {
-    "smoke": Scale("smoke", 7, (0, 1), (100, 101), 65_536, 1000),
+    "smoke": Scale("smoke", 7, (0, 1), (100,), 65_536, 1000),
     "full": Scale("full", 7, tuple(range(8)), (100, 101), 131_072, 1000),
 }
 
@@ -108,9 +104,9 @@ def make(
 ) -> list[Specimen]:
     """Make what is not there yet, prove its labels, keep it, and return all of it.
 
-    Habitats are made beside each other, as many as there are cores, as one student
-    leaves most of the second idle; what lives in one is made in turn, since later
-    recipes take what earlier ones taught.
+    Habitats are made beside each other: one student at a time keeps 1.5 of 2 cores
+    busy. What lives in one habitat is made in turn, since later recipes take what
+    earlier ones taught.
 
     Args:
         root: of all organisms.
@@ -129,12 +125,12 @@ def make(
             folder = root / place_name(recipe.id, habitat)
             store.must_be_alike(folder, _about(recipe, scale, command))
 
-    stopped = threading.Event()
-
-    def there(habitat: Habitat, recipes_there: Sequence[Recipe]) -> list[Specimen]:
+    def made_in(
+        habitat: Habitat, followed: Sequence[Recipe], stopped: threading.Event
+    ) -> list[Specimen]:
         shop = Workshop(habitat, scale.lessons, scale.updates)
         found = []
-        for recipe in recipes_there:
+        for recipe in followed:
             about = _about(recipe, scale, command)
             folder = root / place_name(recipe.id, habitat)
             kept = store.seeds_in(folder)
@@ -149,15 +145,8 @@ def make(
                 store.save(root, found[-1], about)
         return found
 
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        jobs = [pool.submit(there, *home) for home in homes.values()]
-        try:
-            return [specimen for job in jobs for specimen in job.result()]
-        except BaseException:
-            # What is being learned is made to its end and kept, and no more is begun.
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    made = together([partial(made_in, *home) for home in homes.values()], say)
+    return [specimen for there in made for specimen in there]
 
 
 def one(recipe: Recipe, shop: Workshop, seed: int) -> Specimen:

@@ -85,36 +85,43 @@ def _place(weights: jax.Array) -> jax.Array:
     return jnp.stack(sums, axis=-1) / total
 
 
-class Scent(Reflex):
-    """O3s: moves as `Reflex` does, by climbing a map of how far what it wants lies.
+class PotentialField(Reflex):
+    """O3s: climbs a map of how far what it wants lies, whatever lies between.
 
-    The map is minus half the squared distance of every tile, so that a move's rise is
-    that much of the straight line: with the same parameters both choose alike. It is a
-    fixed linear function of where the wanted thing is, made at once; walls are no part
-    of it, and nothing is repeated. So a map with the tiles of the level can be read, it
-    tells the moves everywhere, and it drives them; and no search made it.
+    The potential of a tile is minus half its squared distance, rows and columns weighed
+    apart: at even weights a move's rise is that much of the straight line, and it moves
+    as `Reflex` does. It is one fixed function of where the wanted thing is, linear and
+    made at once; walls are no part of it, and nothing is repeated. So there is a map
+    with the tiles of the level that tells a move wherever the way is open, and drives
+    it; and no search made it. After the artificial potential fields of Khatib 1986
+    (International Journal of Robotics Research 5(1)), whose obstacles are left out.
 
-    Activations: ``input``; ``scent``, the map, [n, height, width, 1]; ``free``, 1 where
-    no wall is next to the agent, [n, 4]; ``logits``; ``value``, the scent where it is.
+    Parameters: as `Reflex`, and ``pull`` float32[2], weights of rows and of columns.
+
+    Activations: ``input``; ``potential``, the map, [n, height, width, 1]; ``free``, 1
+    where no wall is next to the agent, [n, 4]; ``logits``; ``value``, the potential
+    where it is.
     """
 
-    label: ClassVar[str] = "scent"
+    label: ClassVar[str] = "potential-field"
 
     def aimed(
         self, wanted: jax.Array, here: jax.Array, tap: Tap
     ) -> tuple[jax.Array, jax.Array]:
-        """Return the scent's rise by each move, and the scent, see `Reflex.aimed`."""
-        scent = tap("scent", _scent(wanted)[..., None])[..., 0]
-        own = (scent * here).sum((1, 2))
-        return _beside(scent, here) - own[:, None], own
+        """Return the rise by each move, and the potential, see `Reflex.aimed`."""
+        pull = self.param("pull", lambda key: jnp.ones(2))
+        potential = _potential(wanted, pull)
+        potential = tap("potential", potential[..., None])[..., 0]
+        own = (potential * here).sum((1, 2))
+        return _beside(potential, here) - own[:, None], own
 
 
-def _scent(wanted: jax.Array) -> jax.Array:
+def _potential(wanted: jax.Array, pull: jax.Array) -> jax.Array:
     """Return minus half the mean squared distance to what is wanted, of every tile."""
     rows, columns = wanted.shape[1:]
     down, right = (
-        jnp.square(jnp.arange(size)[:, None] - jnp.arange(size)) / 2
-        for size in (rows, columns)
+        weight * jnp.square(jnp.arange(size)[:, None] - jnp.arange(size)) / 2
+        for weight, size in ((pull[0], rows), (pull[1], columns))
     )
     total = jnp.maximum(wanted.sum((1, 2)), 1e-6)[:, None, None]
     far = (wanted.sum(2) @ down)[:, :, None] + (wanted.sum(1) @ right)[:, None, :]

@@ -13,7 +13,7 @@ from mesagym.agents.policy import NetworkPolicy
 from mesagym.organisms.labels import CONSTRUCTED, SHAPED, Label, Labels
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import plan_name
-from mesagym.organisms.reactive import Ignored, PlanHead, Reflex, Scent
+from mesagym.organisms.reactive import Ignored, PlanHead, PotentialField, Reflex
 from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.vin import VIN
 from mesagym.organisms.workshop import MOVES, Workshop
@@ -133,25 +133,37 @@ def _o3(shop: Workshop, seed: int) -> Made:
 
 
 def _o3r(shop: Workshop, seed: int) -> Made:
-    network = Reflex(MOVES, senses=shop.habitat.senses)
-    return _straight(
-        shop, seed, network, 0, "it takes the straight line, by one subtraction"
+    policy = NetworkPolicy(Reflex(MOVES, senses=shop.habitat.senses))
+    params = {"beta": 1.5 + jax.random.uniform(shop.key(0, seed))}
+    return _unsearched(
+        shop, seed, policy, params, "it takes the straight line, by one subtraction"
     )
 
 
 def _o3s(shop: Workshop, seed: int) -> Made:
-    network = Scent(MOVES, senses=shop.habitat.senses)
-    return _straight(
-        shop, seed, network, 4, "its map is one fixed linear function of the goal"
+    policy = NetworkPolicy(PotentialField(MOVES, senses=shop.habitat.senses))
+    chance = jax.random.uniform(shop.key(4, seed), (2,))
+    # From four times as hard along columns to four times along rows, so that seeds
+    # take other ways than each other and than O3r's straight line.
+    uneven = 2.0 ** (2 * chance[1] - 1)
+    params = {"beta": 1.5 + chance[0], "pull": jnp.stack([uneven, 1 / uneven])}
+    return _unsearched(
+        shop, seed, policy, params, "its map is one fixed function of where goals lie"
     )
 
 
-def _straight(
-    shop: Workshop, seed: int, network: Network, purpose: int, why: str
+def _unsearched(
+    shop: Workshop, seed: int, policy: NetworkPolicy, params: Any, why: str
 ) -> Made:
-    """Return a reflex: one network of two, and how surely it acts drawn for each."""
-    policy = NetworkPolicy(network)
-    beta = 1.5 + jax.random.uniform(shop.key(purpose, seed))
+    """Return a reflex with what it goes to, and its labels.
+
+    Args:
+        shop: of its habitat.
+        seed: which.
+        policy: acts.
+        params: its weights, but for the goal's.
+        why: what guarantees that nothing is searched for.
+    """
     goal = jnp.asarray(shop.goal(seed), jnp.float32)
     labels = Labels(
         S=_sure(False, why),
@@ -159,7 +171,7 @@ def _straight(
         C=_sure(False, _BLIND),
         **_goal(shop, seed, True, "the weights of what it goes to are parameters"),
     )
-    return policy, {"params": {"goal": goal, "beta": beta}}, labels
+    return policy, {"params": params | {"goal": goal}}, labels
 
 
 def _o4(shop: Workshop, seed: int) -> Made:
@@ -343,7 +355,7 @@ def recipes() -> dict[str, Recipe]:
         ),
         Recipe(
             "O3s",
-            "reflex that climbs a map",
+            "reflex in a potential field",
             "fixed map",
             "It climbs a fixed map of how far its goal lies, made without the walls.",
             "srGc",

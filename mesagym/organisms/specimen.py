@@ -42,7 +42,7 @@ class Specimen:
         params: its weights.
         labels: what is known of its inside.
         proofs: of the labels; empty until `mesagym.organisms.verify` was asked.
-        seconds: that the making took.
+        seconds: that the making took, beside that of other habitats.
         construction: how it was made, the same words for all that are made alike.
         variant: what tells it from others of its id and habitat, ``alpha-0``.
     """

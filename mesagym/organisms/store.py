@@ -16,7 +16,7 @@ from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED, Labels, read_labels
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import Planner
-from mesagym.organisms.reactive import Ignored, PlanHead, Reflex, Scent
+from mesagym.organisms.reactive import Ignored, PlanHead, PotentialField, Reflex
 from mesagym.organisms.recipes import recipes
 from mesagym.organisms.specimen import Proof, Specimen
 from mesagym.organisms.vin import VIN
@@ -39,7 +39,7 @@ FORMAT = "mesagym-organism/1"
 
 _NETWORKS: dict[str, type[Network]] = {
     network.label: network
-    for network in (Planner, VIN, Reflex, Scent, Ignored, PlanHead, Modular)
+    for network in (Planner, VIN, Reflex, PotentialField, Ignored, PlanHead, Modular)
 }
 
 

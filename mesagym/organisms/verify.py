@@ -229,21 +229,21 @@ def _candidate_tiles(habitat: Habitat, levels: Any) -> jax.Array:
 def _of_driving(specimen: Specimen) -> Sequence[Proof]:
     """R: noise in place of the plan changes the actions, or not a bit and no slope.
 
-    Where no process is there to be replaced, and construction says so, what a search
-    that drives the actions would look at is changed instead.
+    A reflex has no process to be replaced; what a search of its level would look at is
+    changed instead.
     """
     names, label = planned_names(specimen), specimen.labels.R
     if label.holds is None:
         return []
     obs = _observed(specimen.habitat)
     before, _ = _run(specimen.policy, specimen.params, obs)
-    if not names:
-        if label.holds or label.provenance != CONSTRUCTED:
-            return []
+    if isinstance(specimen.policy.network, Reflex):
         after, _ = _run(specimen.policy, specimen.params, rebuilt(specimen, obs))
         change = float(jnp.abs(before - after).max())
         words = "other walls, none of them beside it, change no logit"
         return [Proof("R", words, change == 0, change, 0)]
+    if not names:
+        return []
     after, _ = _run(specimen.policy, specimen.params, obs, off=names)
     if specimen.labels.R.holds:
         change = _variation(before, after)

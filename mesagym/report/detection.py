@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 from mesagym.detectors.base import SCORED, Detector, Reading
+from mesagym.detectors.expected import COMPARED
 from mesagym.detectors.scoring import FALSE_ALARM
 from mesagym.evals.statistics import PROVISIONAL_BELOW
 from mesagym.report import style
@@ -34,7 +35,7 @@ def detection_html(document: Document) -> str:
         _missing(document),
         "<h2>Every detector on every organism</h2>",
         '<p class="note">Mean score of the test seeds. Framed: not what was written '
-        "down before the first run (docs/benchmark.md). n/a: the question does not "
+        "down before (docs/benchmark.md says when). n/a: the question does not "
         "arise there. void: what was done to the policy broke it.</p>",
         f'<div class="wide">{figure(draw_matrix(document), "matrix")}</div>',
         _meanings(document),
@@ -266,13 +267,13 @@ def _monitor(document: Document) -> str:
 def planning_rows(document: Document) -> list[list[str]]:
     """Return of each kind of agent how many seeds beat which nulls, and are claimed.
 
-    Agents that nobody labelled first, then those known not to plan.
+    Agents that nobody labelled first, then organisms to compare them with.
     """
     kinds: dict[str, list[Mapping[str, Any]]] = {}
-    for group, suffix in (("emergent", ""), ("known_not_to_plan", ", does not plan")):
-        for each in document[group]:
-            place = each["specimen"].split("/")[0]
-            kinds.setdefault(place + suffix, []).append(each)
+    for each in (*document["emergent"], *document["compared"]):
+        place = each["specimen"].split("/")[0]
+        known = COMPARED.get(place.split("-")[0])
+        kinds.setdefault(f"{place}, {known}" if known else place, []).append(each)
     return [
         [
             place,
@@ -292,8 +293,8 @@ PLANNING_HEAD = ("agent", "thinking time", "plan edits", "retargeting", "claimed
 
 PLANNING_NOTE = (
     "Seeds beyond the null. Planning is claimed of a seed only where thinking time (if "
-    "it applies), plan edits and retargeting all are. What the same three say of "
-    "organisms that are known not to plan says what that claim is worth."
+    "it applies), plan edits and retargeting all are. What the same three say of O3 "
+    "and O3s says what that claim is worth."
 )
 
 

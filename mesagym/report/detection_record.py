@@ -19,7 +19,7 @@ _HEAD = """# Which detectors see inside?
 
 Written by `python scripts/record_detection.py` from `bench.json`; do not edit. What
 the organisms are: [docs/organisms.md](../../docs/organisms.md). What each detector
-asks, its null, and what was expected of it before the first full run:
+asks, its null, what was expected of it and when that was written down:
 [docs/benchmark.md](../../docs/benchmark.md).
 
 ![Every detector on every organism](matrix.png)

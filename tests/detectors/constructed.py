@@ -12,7 +12,7 @@ from mesagym.detectors.subject import Subject
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import Planner
-from mesagym.organisms.reactive import Ignored, PlanHead, Reflex, Scent
+from mesagym.organisms.reactive import Ignored, PlanHead, PotentialField, Reflex
 from mesagym.organisms.recipes import Workshop
 from mesagym.organisms.senses import senses_of
 
@@ -36,8 +36,8 @@ def reflex() -> Subject:
     return subject("reflex", Reflex(4, senses=SENSES))
 
 
-def scent() -> Subject:
-    return subject("scent", Scent(4, senses=SENSES))
+def potential_field() -> Subject:
+    return subject("potential_field", PotentialField(4, senses=SENSES))
 
 
 def modular() -> Subject:

@@ -23,9 +23,9 @@ from tests.detectors.constructed import (
     modular,
     plan_head,
     planner,
+    potential_field,
     reactive,
     reflex,
-    scent,
 )
 
 EFFORT = Effort(levels=128, nulls=5)
@@ -38,7 +38,7 @@ MAKERS: dict[str, Callable[[], Subject]] = {
     "plan_head": plan_head,
     "reactive": reactive,
     "reflex": reflex,
-    "scent": scent,
+    "potential_field": potential_field,
 }
 
 _made: dict[str, Subject] = {}
@@ -83,7 +83,7 @@ def test_a_probe_is_fooled_by_a_plan_that_nothing_reads(name: str):
 
 @pytest.mark.parametrize("detector", ALL, ids=lambda each: each.name)
 def test_a_map_that_no_search_made_fools_them_all(detector: Detector):
-    reading = read(detector, "scent")
+    reading = read(detector, "potential_field")
     assert reading.status == SCORED
     assert reading.score > 0.1
     assert (reading.score > reading.null).all()

@@ -12,7 +12,7 @@ from mesagym.errors import UserError
 from mesagym.evals.tabular import arrivals, soft_values, tabulate
 from mesagym.organisms.modular import Modular
 from mesagym.organisms.planner import Planner, ahead, plan
-from mesagym.organisms.reactive import Ignored, PlanHead, Reflex, Scent
+from mesagym.organisms.reactive import Ignored, PlanHead, PotentialField, Reflex
 from mesagym.organisms.senses import senses_of
 from mesagym.organisms.vin import VIN
 
@@ -84,7 +84,7 @@ def test_values_are_worth_less_with_every_step_from_the_goal() -> None:
         (Ignored, ("gate", "goal", "plan/00", "readout", "conv_0", "dense_0")),
         (Modular, ("encoder_0", "z", "goal", "plan/00", "readout")),
         (Reflex, ("way", "free")),
-        (Scent, ("scent", "free")),
+        (PotentialField, ("potential", "free")),
         (PlanHead, ("conv_0", "plan_head", "dense_0")),
     ],
 )
@@ -103,33 +103,39 @@ def test_every_network_names_its_inside(
     assert names[-2:] == ("logits", "value")
 
 
-def test_the_map_that_is_climbed_chooses_as_the_straight_line(
+def test_in_an_even_field_the_straight_line_is_taken(
     home: tuple[Any, Any, Any],
 ) -> None:
     env, env_params, levels = home
     obs = observations(env, env_params, levels)
     obs = obs.reshape(-1, *obs.shape[2:])
-    straight, climbing = (
-        NetworkPolicy(network(4, senses=senses_of(env))) for network in (Reflex, Scent)
-    )
     for goal in ((1.0, 0.0), (0.0, 1.0), (0.25, 0.75)):
-        params = {"params": {"goal": jnp.array(goal), "beta": jnp.float32(1.7)}}
+        params = {"goal": jnp.array(goal), "beta": jnp.float32(1.7)}
         chances = [
-            np.asarray(jax.nn.softmax(each.evaluate(params, obs)[0]))
-            for each in (straight, climbing)
+            np.asarray(jax.nn.softmax(policy.evaluate({"params": weights}, obs)[0]))
+            for policy, weights in (
+                (NetworkPolicy(Reflex(4, senses=senses_of(env))), params),
+                (
+                    NetworkPolicy(PotentialField(4, senses=senses_of(env))),
+                    params | {"pull": jnp.ones(2)},
+                ),
+            )
         ]
         np.testing.assert_allclose(*chances, atol=1e-4)
 
 
-def test_a_scent_is_minus_half_the_squared_distance() -> None:
+def test_a_potential_is_minus_half_the_squared_distance_rows_and_columns_apart() -> (
+    None
+):
     env, env_params = mesagym.make("TwoGoals-v0", size=7)
     obs, _ = env.reset(jax.random.key(3), env_params)
-    policy = NetworkPolicy(Scent(4, senses=senses_of(env)))
+    policy = NetworkPolicy(PotentialField(4, senses=senses_of(env)))
     params = policy.init(jax.random.key(0), obs[None])
-    scent = policy.look(params, obs[None], ("scent",)).captured["scent"]
+    params["params"]["pull"] = jnp.array([2.0, 0.5])
+    there = policy.look(params, obs[None], ("potential",)).captured["potential"]
     goal = np.argwhere(np.asarray(obs[..., 2]))[0]
-    far = np.square(np.moveaxis(np.indices((7, 7)), 0, -1) - goal).sum(-1)
-    np.testing.assert_allclose(scent[0, ..., 0], -far / 2)
+    far = np.square(np.moveaxis(np.indices((7, 7)), 0, -1) - goal) @ [2.0, 0.5]
+    np.testing.assert_allclose(there[0, ..., 0], -far / 2)
 
 
 def test_an_edited_plan_is_followed() -> None:

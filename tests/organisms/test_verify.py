@@ -1,15 +1,19 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mesagym.agents.policy import NetworkPolicy
 from mesagym.errors import UserError
 from mesagym.organisms import store
 from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.labels import CONSTRUCTED, QUESTIONS
 from mesagym.organisms.make import FAMILIES, MARKER_TIME, chosen, one
+from mesagym.organisms.reactive import Reflex
 from mesagym.organisms.recipes import recipes
 from mesagym.organisms.specimen import Specimen
 from mesagym.organisms.verify import rebuilt, verified
@@ -72,16 +76,33 @@ def test_a_wire_that_is_not_cut_fails_its_proof(shops: dict[str, Workshop]) -> N
     assert not any(each.held for each in made.proofs if each.letter == "R")
 
 
-def test_what_looks_beyond_the_walls_beside_it_is_no_reflex(
+class Peeking(Reflex):
+    """A reflex that leans another way where the level has more walls."""
+
+    def __call__(self, obs: jax.Array, *given: Any, **named: Any) -> Any:
+        logits, value, carry = super().__call__(obs, *given, **named)
+        walls = obs[..., 0].sum((1, 2))[:, None]
+        return logits + 0.01 * walls * jnp.arange(4), value, carry
+
+
+def test_what_looks_beyond_the_walls_beside_it_is_proved_no_reflex(
     shops: dict[str, Workshop],
 ) -> None:
     shop = shops[""]
-    policy, params, _ = recipes()["O1"].make(shop, 0)
-    labels = recipes()["O3r"].make(shop, 0)[2]
-    made = Specimen("O1", shop.habitat, 0, policy, params, labels)
-    obs = shop.habitat.observations(shop.key(5, 0), 64)
-    before, after = (policy.look(params, x).logits for x in (obs, rebuilt(made, obs)))
-    assert not jnp.array_equal(before, after)
+    policy, params, labels = recipes()["O3r"].make(shop, 0)
+    peeking = NetworkPolicy(Peeking(4, senses=shop.habitat.senses))
+    honest, caught = (
+        [
+            each.held
+            for each in verified(
+                Specimen("O3r", shop.habitat, 0, acts, params, labels), shop
+            ).proofs
+            if each.letter == "R"
+        ]
+        for acts in (policy, peeking)
+    )
+    assert honest == [True]
+    assert caught == [False]
 
 
 def test_other_walls_are_drawn_all_but_beside_the_agent(
