@@ -22,7 +22,7 @@ ALPHAS = {"smoke": (0, 1), "full": (0, 1, 0.01)}
 _AGENT = ("agent=cnn", "agent.network.channels=[16,16]", "env.size=7")
 
 _TRAININGS = {
-    "smoke": (*_AGENT, "train.steps=2.5e5", "seeds=2", "evaluation.levels=128"),
+    "smoke": (*_AGENT, "train.steps=2.5e5", "seeds=2", "shifts=quick"),
     "full": (*_AGENT, "train.steps=5e5", "seeds=8"),
 }
 """Overrides of `mesagym train` by scale: from .5M steps on, two seeds of each
