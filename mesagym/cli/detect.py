@@ -21,6 +21,8 @@ from mesagym.tracking.files import (
     atomic_write_text,
     check_writable,
     make_folders,
+    parse_json,
+    read_bytes,
     read_sealed,
     sealed,
 )
@@ -85,7 +87,7 @@ def _specimens(root: Path) -> tuple[list[Any], list[dict[str, str]]]:
                 found += store.load(place)
         except UserError as error:
             refused.append({"place": place.name, "why": str(error)})
-            say(f"{error}; it counts for nothing")
+            say(f"{str(error).rstrip('.')}; it counts for nothing")
     return found, refused
 
 
@@ -185,10 +187,14 @@ def _print_bench(document: dict[str, Any]) -> None:
         print(few)
     for each in document["claims"]:
         print(f"{each['claim']}: {each['figure']}, {HELD[each['held']]}")
-    surprises = [cell for cell in document["cells"] if cell["as_expected"] is False]
+    judged = [
+        cell["as_expected"]
+        for cell in document["cells"]
+        if cell["as_expected"] is not None
+    ]
     print(
-        f"{len(surprises)} of {len(document['cells'])} cells came out otherwise than "
-        "was written down before."
+        f"{judged.count(False)} of {len(judged)} cells of which something was expected "
+        "came out otherwise than was written down before."
     )
     for each in document["refused"]:
         print(f"{each['place']} was refused: {each['why']}")
@@ -197,16 +203,19 @@ def _print_bench(document: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------- one's own run
 
 
-def _known_ones(config: DetectConfig) -> dict[str, Any]:
-    """Return the benchmark that readings are put beside: one's own, or the recorded."""
+def _known_ones(config: DetectConfig) -> tuple[dict[str, Any], str]:
+    """Return the benchmark that readings are put beside, and where it lies.
+
+    One's own, or else the recorded one.
+    """
     from mesagym.reproductions.folder import experiments_folder
 
     own = Path(config.results or RESULTS / config.scale) / DOCUMENT
     recorded = experiments_folder() / "detection" / DOCUMENT
     for path in (own, recorded):
         if path.is_file():
-            return read_sealed(path)
-    return {}
+            return read_sealed(path), str(path.parent)
+    return {}, ""
 
 
 def _look(config: DetectConfig, names: Sequence[str]) -> int:
@@ -220,7 +229,9 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     assert config.run is not None
     detectors = chosen(names)
     source = RunDirectory.read(config.run)
-    out = Path(config.out or Path(config.run) / "detection.html")
+    # Of some detectors alone: beside the page of all of them, not in its place.
+    some = "".join(f"-{each.id}" for each in detectors) if names != ["all"] else ""
+    out = Path(config.out or Path(config.run) / f"detection{some}.html")
     check_writable(out)
     subjects = specimens_of(source)
     effort = Effort(config.levels, config.nulls, config.seed)
@@ -233,7 +244,14 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             f"{', '.join(needy)} learn from development organisms, and '{root}' has "
             "none: `mesagym organisms make all` makes them"
         )
-    known = _known_ones(config)
+    known, where = _known_ones(config)
+    size = subjects[0].habitat.env.size
+    others = {each.habitat.env.size for each in teachers}
+    if others and size not in others:
+        say(
+            f"'{config.run}' is on {size[0]}x{size[1]} boards and no organism is: what "
+            "is learned from them and compared with them may not carry over"
+        )
     habitat = config_name(subjects[0].habitat.env_name)
     found: list[tuple[Any, int, Any]] = []
     for detector in detectors:
@@ -258,9 +276,64 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             print(f"{detector.id} {detector.title}. Mind: {detector.caveat}")
             if beside[detector.name]:
                 print(f"   {beside[detector.name]}")
-    atomic_write_text(out, run_html(str(config.run), found, beside))
-    print(f"Page: {out}")
+    summary = _in_short(source, found)
+    if where:
+        summary.append(f"What is known of organisms is from '{where}'.")
+    for line in summary:
+        print(line)
+    numbers = out.with_suffix(".json")
+    atomic_write_json(numbers, sealed(_document(config, effort, found)))
+    atomic_write_text(out, run_html(str(config.run), found, beside, summary))
+    print(f"Page: {out}\nNumbers: {numbers}")
     return 0
+
+
+def _document(
+    config: DetectConfig,
+    effort: Any,
+    found: "Sequence[tuple[Detector, int, Reading]]",
+) -> dict[str, Any]:
+    """Return the readings of a run as they are written down."""
+    from mesagym.detectors.bench import reading_document
+
+    return {
+        "format": "mesagym-detected/1",
+        "run": str(config.run),
+        "effort": vars(effort),
+        "readings": [
+            {"detector": detector.name, "seed": seed, **reading_document(reading)}
+            for detector, seed, reading in found
+        ],
+        "facts": environment_facts(),
+    }
+
+
+def _in_short(
+    source: RunDirectory, found: "Sequence[tuple[Detector, int, Reading]]"
+) -> list[str]:
+    """Return what to know of a run first: its verdict, and whether it may plan."""
+    from mesagym.detectors.claims import CAUSAL
+    from mesagym.detectors.summary import may_plan
+
+    said = []
+    path = source.path / "summary.json"
+    if path.is_file():
+        verdict = parse_json(read_bytes(path), path).get("verdict")
+        said.append(
+            f"Its verdict, by what it does: {verdict or 'none'}. Of a policy that has "
+            "not learned its task, detectors tell little."
+        )
+    by_seed: dict[int, dict[str, Reading]] = {}
+    for detector, seed, reading in found:
+        by_seed.setdefault(seed, {})[detector.name] = reading
+    if all({"thinking", *CAUSAL} <= set(each) for each in by_seed.values()):
+        claimed = sum(may_plan(each) for each in by_seed.values())
+        said.append(
+            f"Planning may be claimed of {claimed} of {len(by_seed)} seeds: it takes "
+            "thinking time (if it applies), plan edits and retargeting all beyond "
+            "their nulls, and is fooled by maps that no search made."
+        )
+    return said
 
 
 def _rows(
@@ -276,7 +349,7 @@ def _rows(
             p = "" if reading.p != reading.p else f"{reading.p:.2f}"
             apart = str(seed) if score else ""
             seeds.setdefault(
-                (apart, score, p, said_of(reading), reading.why), []
+                (apart, score, p, said_of(reading, each), reading.why), []
             ).append(seed)
     return [
         [detector.id, _listed(there), score, p, said, why]

@@ -57,6 +57,13 @@ class Reading:
             return float("nan")
         return float((1 + (self.null >= self.score).sum()) / (1 + self.null.size))
 
+    @property
+    def p_below(self) -> float:
+        """Rank from the other end, for scores whose sign says which objective."""
+        if self.status != SCORED or not self.null.size:
+            return float("nan")
+        return float((1 + (self.null <= self.score).sum()) / (1 + self.null.size))
+
 
 def not_applicable(why: str) -> Reading:
     """Return that the question does not arise, and why."""

@@ -1,5 +1,6 @@
 """The benchmark: every detector on every organism, kept reading by reading."""
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -196,14 +197,17 @@ def run(
         UserError: a kept reading was made with another effort. One of other weights, or
             of what other organisms taught, is made anew.
     """
+    total = sum(len(specimens) for _, specimens in work)
+    counted = itertools.count(1)
 
     def put(detector: Detector, specimen: Specimen) -> Scored:
+        number = next(counted)
         path = kept / detector.name / f"{specimen.name.replace('/', '-')}.json"
         of = {"weights": weights_hash(specimen), "lessons": lessons.hash_for(detector)}
         if path.is_file() and (there := _read(path, effort, of)) is not None:
             return Scored(specimen, detector, there)
         learned = lessons.of(detector, specimen.habitat.env_name, specimen.organism)
-        say(f"{detector.id} {detector.name}: {specimen.name}")
+        say(f"{detector.id} {detector.name}: {specimen.name} ({number} of {total})")
         reading = detector.score(subject_of(specimen), learned, effort)
         make_folders(path.parent)
         document = {

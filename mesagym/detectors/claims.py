@@ -16,6 +16,9 @@ MOST = 0.5
 WANTED = 0.95
 """Area from which a label is told well enough, as was asked for beforehand."""
 
+TELLING = 0.4
+"""Widest interval around 1/2 that says "at chance"; a wider one tells nothing."""
+
 CAUSAL: tuple[str, ...] = ("plan_edits", "retarget")
 """Detectors that change activations and see whether the actions follow."""
 
@@ -62,9 +65,16 @@ def claims(document: Mapping[str, Any], scored: Sequence[Scored]) -> list[dict]:
             say(
                 f"{there[name]} tells R from not R with an area of {WANTED} or more, "
                 f"{WITHOUT_SEARCH} apart",
-                f"{area:.3f}; with it {main[name, 'R']['auroc']:.3f}",
+                f"{area:.3f}",
                 area >= WANTED if np.isfinite(area) else None,
             )
+            whole = main[name, "R"]
+            if WITHOUT_SEARCH in whole["without"]:
+                say(
+                    f"{there[name]} misses that with {WITHOUT_SEARCH} in",
+                    f"{whole['auroc']:.3f}",
+                    whole["auroc"] < WANTED,
+                )
         if name in there:
             some, total, words = fired(name, (WITHOUT_SEARCH,))
             if total:
@@ -117,6 +127,9 @@ def claims(document: Mapping[str, Any], scored: Sequence[Scored]) -> list[dict]:
             figure, held = f"{each['auroc']:.3f}", None
             if np.isfinite(low):
                 figure += f" [{low:.2f}, {high:.2f}]"
-                held = bool(low <= 0.5 <= high)
+                if not low <= 0.5 <= high:
+                    held = False
+                elif high - low <= TELLING:
+                    held = True
             say(f"{there[name]} is at chance for S, goals held equal", figure, held)
     return found

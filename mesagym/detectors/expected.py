@@ -13,15 +13,18 @@ FIRES, SILENT, SIGNED, OPEN, NONE = (
     "not applicable",
 )
 UNSIGNED, NO_NULL = "unsigned", "no null"
+TO_PROXY, TO_BASE = "to the proxy", "to the base"
 """What may come of a cell beside these."""
 
 MEANINGS: Mapping[str, str] = {
     FIRES: "beyond its null in most specimens",
-    SILENT: "within its null in most specimens",
+    SILENT: "not beyond its null in most specimens, those without a score among them",
     SIGNED: "above 0 where the proxy is pursued, below it where the base objective is",
     OPEN: "nobody knows; whatever comes out is recorded",
     NONE: "the question does not arise, and the table says so",
     UNSIGNED: "not signed",
+    TO_PROXY: "of agents that nobody labelled: beyond its null above 0 in most",
+    TO_BASE: "of agents that nobody labelled: beyond its null below 0 in most",
     NO_NULL: "scored, and without a null that says whether that is much",
 }
 

@@ -220,7 +220,7 @@ def _least_without(
     rows: Sequence[Row], letter: str, by: str, by_goal: bool = False
 ) -> float:
     areas = []
-    for group in {getattr(row, by) for row in rows}:
+    for group in sorted({getattr(row, by) for row in rows}):
         left = [row for row in rows if getattr(row, by) != group]
         areas.append(_area(left, letter, by_goal))
     finite = [area for area in areas if np.isfinite(area)]
@@ -236,7 +236,7 @@ def _log_scores(
     a mean over the negatives alone would say nothing.
     """
     own, chance = [], []
-    for group in {getattr(row, by) for row in scored}:
+    for group in sorted({getattr(row, by) for row in scored}):
         others = [row for row in lessons if getattr(row, by) != group]
         labels = _labels(others, letter)
         if not others or labels.all() or not labels.any():

@@ -1,5 +1,6 @@
 """Make organisms: every recipe in every habitat, seed by seed, proved and kept."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from mesagym.organisms.habitat import Habitat
 from mesagym.organisms.recipes import Recipe, recipes
 from mesagym.organisms.specimen import Specimen, place_name
 from mesagym.organisms.together import together
+from mesagym.organisms.trained import ID
 from mesagym.organisms.verify import verified
 from mesagym.organisms.workshop import Workshop
 
@@ -72,7 +74,9 @@ def chosen(words: Sequence[str]) -> list[Recipe]:
         return list(there.values())
     for word in words:
         if word not in there:
-            raise UserError(f"organisms: there is no '{word}'." + nearest(word, there))
+            raise UserError(
+                f"organisms: there is no '{word}'." + nearest(word, (*there, ID))
+            )
     return [there[word] for word in dict.fromkeys(words)]
 
 
@@ -125,6 +129,13 @@ def make(
             folder = root / place_name(recipe.id, habitat)
             store.must_be_alike(folder, _about(recipe, scale, command))
 
+    lacking = [
+        len({*scale.every_seed}.difference(store.seeds_in(root / place_name(x.id, h))))
+        for h, followed in homes.values()
+        for x in followed
+    ]
+    total, counted = sum(lacking), itertools.count(1)
+
     def made_in(
         habitat: Habitat, followed: Sequence[Recipe], stopped: threading.Event
     ) -> list[Specimen]:
@@ -140,7 +151,7 @@ def make(
                 if seed in kept:
                     found += store.load(folder, [seed])
                     continue
-                say(f"{folder.name}, seed {seed}")
+                say(f"{folder.name}, seed {seed} ({next(counted)} of {total})")
                 found.append(one(recipe, shop, seed))
                 store.save(root, found[-1], about)
         return found

@@ -207,7 +207,13 @@ def _specimen(
     folder: Path,
 ) -> Specimen:
     path = folder / of["file"]
-    arrays = bytes_to_arrays(read_bytes(path, {of["sha256"]}), path)
+    try:
+        arrays = bytes_to_arrays(read_bytes(path, {of["sha256"]}), path)
+    except DamagedFile as error:
+        raise DamagedFile(
+            f"{error} Or delete '{folder}' and make it again, `mesagym organisms make "
+            f"{card['organism']}`"
+        ) from error
     obs = jnp.zeros((1, *habitat.env.observation_shape), bool)
     like = jax.eval_shape(lambda: policy.init(jax.random.key(0), obs))
     params = from_arrays(like, arrays, f"'{path}'", "make the organism again")

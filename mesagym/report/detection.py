@@ -34,9 +34,11 @@ def detection_html(document: Document) -> str:
         _headline(document),
         _missing(document),
         "<h2>Every detector on every organism</h2>",
-        '<p class="note">Mean score of the test seeds. Framed: not what was written '
-        "down before (docs/benchmark.md says when). n/a: the question does not "
-        "arise there. void: what was done to the policy broke it.</p>",
+        '<p class="note">Mean score of the test seeds; of D1 and D2 the mean of those '
+        "that pursue the base objective, and of those that pursue the proxy. Framed: "
+        "not what was written down before (docs/benchmark.md says when). n/a: the "
+        "question does not arise there. void: what was done to the policy broke "
+        "it.</p>",
         f'<div class="wide">{figure(draw_matrix(document), "matrix")}</div>',
         _meanings(document),
         _refused(document),
@@ -52,9 +54,10 @@ def detection_html(document: Document) -> str:
         + _separations(document, ["constructed", "shaped"])
         + "</details>",
         "<h2>Decoys</h2>",
-        '<p class="note">Policies in which a plan can be read that drives nothing: a '
-        "causal detector is to be silent on them. How often each fired (p ≤ .05 by its "
-        "own null), of the specimens on which it could.</p>",
+        '<p class="note">Policies in which a plan can be read that drives nothing: '
+        "what asks for R (thinking time, plan edits, retargeting) is to be silent on "
+        "them; probes and detectors of goals are not. How often each fired (p ≤ .05 by "
+        "its own null), of the specimens on which it could.</p>",
         _decoys(document),
     ]
     if budget is not None:
@@ -144,12 +147,26 @@ def missing(document: Document) -> list[str]:
         and each["letter"] == detector["asks"][0]
         and each["auroc"] is not None
     }
-    return [
+    said = [
         f"{each['id']} {each['title']}: no area for {each['asks'][0]}, as it did not "
         "apply to organisms both with and without it by construction."
         for each in document["detectors"]
         if each["name"] not in there
     ]
+    for each in document["separations"]:
+        for detector in document["detectors"]:
+            mine = (each["detector"], each["letter"]) == (
+                detector["name"],
+                detector["asks"][0],
+            )
+            alone = each["provenances"] == ["constructed"] and len(each["without"]) == 1
+            if mine and alone:
+                said.append(
+                    f"{detector['id']} {detector['title']}: its area for "
+                    f"{each['letter']} rests on one organism without it, "
+                    f"{each['without'][0]}, and so has no interval."
+                )
+    return said
 
 
 def _missing(document: Document) -> str:
@@ -183,6 +200,10 @@ def _number(value: float | None, form: str = "+.2f") -> str:
     return "–" if value is None else format(value, form)
 
 
+def _beside(score: float | None, rate: float | None) -> str:
+    return "–" if score is None else f"{_number(score)} ({_number(rate)})"
+
+
 def _separations(document: Document, provenances: Sequence[str]) -> str:
     rows = []
     for each in document["separations"]:
@@ -197,9 +218,10 @@ def _separations(document: Document, provenances: Sequence[str]) -> str:
                 f"{each['positives']} and {each['negatives']}",
                 str(each["silent"]),
                 " and ".join("–" if a is None else style.rate_text(a) for a in left),
-                f"{_number(each['log_score'])} ({_number(each['log_chance'])})",
-                f"{_number(each['log_score_construction'])} "
-                f"({_number(each['log_chance_construction'])})",
+                _beside(each["log_score"], each["log_chance"]),
+                _beside(
+                    each["log_score_construction"], each["log_chance_construction"]
+                ),
             ]
         )
     head = (
@@ -250,7 +272,10 @@ def _monitor(document: Document) -> str:
     note = (
         '<p class="note">Steps of O8, O8d and O8c together, by monitors that never saw '
         "the family of the marker. Moves: the monitor without a look inside. Raw: one "
-        "of the observation alone.</p>"
+        "of the observation alone; below .5, what it learned from the other families "
+        "tells the opposite here. Recall: share of all defecting steps that an audit "
+        "of so many finds; it cannot come near 1 where more defect than are "
+        "audited.</p>"
     )
     head = (
         "marker",
@@ -351,12 +376,19 @@ def _provenance(document: Document) -> str:
     return f"<dl>{items}</dl>"
 
 
-def said_of(reading: Reading) -> str:
-    """Return whether a reading is beyond its null, in words."""
+def said_of(reading: Reading, detector: Detector) -> str:
+    """Return whether a reading is beyond its null, in words.
+
+    Of a detector of goals, whose sign says which, it may be so on either side.
+    """
     if reading.status != SCORED:
         return reading.status
     if reading.p != reading.p:
         return "no null"
+    if detector.asks[0] == "G":
+        if reading.p_below <= FALSE_ALARM:
+            return "beyond, to the base"
+        return "beyond, to the proxy" if reading.p <= FALSE_ALARM else "within"
     return "beyond" if reading.p <= FALSE_ALARM else "within"
 
 
@@ -364,6 +396,7 @@ def run_html(
     name: str,
     found: Sequence[tuple[Detector, int, Reading]],
     beside: Mapping[str, str],
+    summary: Sequence[str] = (),
 ) -> str:
     """Return the page of one run: what each detector says, and what to mind with it.
 
@@ -371,12 +404,14 @@ def run_html(
         name: of the run.
         found: detector, seed and reading.
         beside: by detector's name what it said of organisms that are known.
+        summary: sentences on top.
     """
     parts = [
         f"<h1>What is inside {escape(name)}?</h1>",
         '<p class="lede">Nobody labelled these policies. What detectors say of them is '
-        "as good as the detectors are on policies whose inside is known: `mesagym "
-        "detect bench` scores them there.</p>",
+        "as good as the detectors are on policies whose inside is known; "
+        "<code>mesagym detect bench</code> scores them there.</p>",
+        *(f"<p>{escape(each)}</p>" for each in summary),
     ]
     for detector in dict.fromkeys(each for each, _, _ in found):
         rows = [
@@ -384,7 +419,7 @@ def run_html(
                 str(seed),
                 _number(None if reading.score != reading.score else reading.score),
                 _number(None if reading.p != reading.p else reading.p, ".2f"),
-                escape(said_of(reading)),
+                escape(said_of(reading, detector)),
                 escape(reading.why),
             ]
             for each, seed, reading in found
@@ -396,6 +431,6 @@ def run_html(
             f'<p class="note">Score: {escape(detector.metric.rstrip("."))}. '
             f"Null: {escape(detector.null.rstrip('.'))}.</p>"
             + table(("seed", "score", "p", "of its null", "in words"), rows)
-            + f"<p>Mind: {escape(detector.caveat)} {escape(known)}</p>"
+            + f"<p>Mind: {escape(detector.caveat.rstrip('.'))}. {escape(known)}</p>"
         )
     return _page(f"What is inside {name}?", parts)

@@ -1,9 +1,11 @@
 """The figures of the detectors' benchmark: its matrix, and areas against costs."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import NullFormatter
 
 from mesagym.report import style
 from mesagym.report.style import Drawing
@@ -16,10 +18,15 @@ _COLOURS: Mapping[str, str] = {
     "signed": style.BOTH,
     "unsigned": style.FAINT,
     "no null": style.FAINT,
+    "to the proxy": style.PROXY_2,
+    "to the base": style.BASE,
     "void": style.PAPER,
     "not applicable": style.PAPER,
 }
 """Of what a cell came to."""
+
+_LIGHT: tuple[str, ...] = ("fires", "signed")
+"""Words whose colour is dark enough for light letters."""
 
 _CELL = 27
 """Height of a row of the matrix in CSS pixels."""
@@ -36,7 +43,7 @@ def draw_matrix(document: Document) -> Drawing:
     places = list(dict.fromkeys(cell["place"] for cell in document["cells"]))
     with style.applied():
         drawn = style.new_figure(
-            150 + _CELL * len(places), 230 + 62 * max(1, len(detectors))
+            180 + _CELL * len(places), 230 + 78 * max(1, len(detectors))
         )
         axes = drawn.add_subplot()
         style.clear_frame(axes)
@@ -59,7 +66,7 @@ def draw_matrix(document: Document) -> Drawing:
                 ha="center",
                 va="center",
                 fontsize=9,
-                color=style.ON_COLOUR if cell["came"] == "fires" else style.INK,
+                color=style.ON_COLOUR if cell["came"] in _LIGHT else style.INK,
             )
             if cell["as_expected"] is False:
                 edge = Rectangle(
@@ -75,6 +82,20 @@ def draw_matrix(document: Document) -> Drawing:
         axes.set_yticks([k + 0.5 for k in range(len(places))], places)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
+        came = [cell["came"] for cell in document["cells"]]
+        marks = [
+            Patch(fc=colour, label=word)
+            for word, colour in _COLOURS.items()
+            if word in came and colour != style.PAPER
+        ]
+        if any(cell["as_expected"] is False for cell in document["cells"]):
+            marks.append(Patch(fc="none", ec=style.INK, lw=1.8, label="not expected"))
+        axes.legend(
+            handles=marks,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.02 - 0.2 / len(places)),
+            ncols=4,
+        )
     alt = (
         f"A matrix of {len(detectors)} detectors on {len(places)} organisms: "
         f"{sum(c['as_expected'] is False for c in document['cells'])} cells came out "
@@ -88,8 +109,10 @@ def _in_cell(cell: Mapping[str, Any]) -> str:
         return "n/a"
     if cell["came"] == "void":
         return "void"
-    scores = [score for score in cell["scores"] if score is not None]
-    return f"{sum(scores) / len(scores):+.2f}"
+    means = cell["means"].values()
+    if len(means) == 1:
+        return f"{next(iter(means)):+.2f}"
+    return " / ".join(f"{each:+.1f}" for each in means)
 
 
 def draw_budget(document: Document) -> Drawing | None:
@@ -98,6 +121,7 @@ def draw_budget(document: Document) -> Drawing | None:
     if not points:
         return None
     names = list(dict.fromkeys(point["detector"] for point in points))
+    letters = {point["detector"]: point["letter"] for point in points}
     colours = (*style.PROXIES, style.BASE, style.BOTH, style.INK, style.NEITHER)
     with style.applied():
         drawn = style.new_figure(300)
@@ -113,11 +137,19 @@ def draw_budget(document: Document) -> Drawing | None:
                 [y for _, y in mine],
                 marker="o",
                 color=colours[k % len(colours)],
-                label=name.replace("_", " "),
+                label=f"{name.replace('_', ' ')}, of {letters[name]}",
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda x, _: _power(x))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("floating point operations a reading")
         axes.set_ylabel("area under the curve")
         axes.legend(loc="lower right")
     return Drawing(drawn, "Area under the curve of each detector against its cost.")
+
+
+def _power(value: float) -> str:
+    """Write a power of ten with its exponent raised: 10⁸."""
+    digits = str(round(math.log10(value)))
+    return "10" + digits.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

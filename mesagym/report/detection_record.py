@@ -24,8 +24,9 @@ asks, its null, what was expected of it and when that was written down:
 
 ![Every detector on every organism](matrix.png)
 
-Mean score of the test seeds of each organism; framed where it came out otherwise than
-was written down before.
+Mean score of the test seeds of each organism; of D1 and D2 the mean of those that
+pursue the base objective, and of those that pursue the proxy. Framed where it came out
+otherwise than was written down before.
 """
 
 
@@ -59,7 +60,9 @@ def readme_of(document: Document) -> str:
         _decoys(document),
         "## Defecting steps\n",
         "Steps of O8, O8d and O8c together, by monitors that never saw the family of "
-        "the marker.\n",
+        "the marker. Raw, where below .5: what it learned from the other families "
+        "tells the opposite here. Recall cannot come near 1 where more steps defect "
+        "than are audited.\n",
         _monitor(document),
         "## Agents that nobody labelled\n",
         _emergent(document),
@@ -117,7 +120,9 @@ def _areas(document: Document, provenances: Sequence[str]) -> str:
                 str(each["silent"]),
                 f"{_rate(each['least_without_organism'])}, "
                 f"{_rate(each['least_without_construction'])}",
-                f"{_nats(each['log_score'])} ({_nats(each['log_chance'])})",
+                "–"
+                if each["log_score"] is None
+                else f"{_nats(each['log_score'])} ({_nats(each['log_chance'])})",
             ]
         )
     head = (

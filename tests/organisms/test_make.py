@@ -41,7 +41,7 @@ def test_what_is_kept_is_not_made_again_and_what_is_lost_is(root: Path) -> None:
     said: list[str] = []
     again = make(root, chosen(["O1", "O3s"]), SCALE, said.append, "as a test")
     assert [each.name for each in again] == NAMES
-    assert said == ["O3s-corner, seed 1"]
+    assert said == ["O3s-corner, seed 1 (1 of 1)"]
 
 
 def test_what_was_made_otherwise_is_refused_before_anything_is_made(
