@@ -277,7 +277,7 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             if beside[detector.name]:
                 print(f"   {beside[detector.name]}")
     summary = _in_short(source, found)
-    if where:
+    if where and any(beside.values()):
         summary.append(f"What is known of organisms is from '{where}'.")
     for line in summary:
         print(line)
