@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 RESULTS = RUNS / "detection"
 DOCUMENT, PAGE, MATRIX = "bench.json", "bench.html", "matrix.png"
 
+DETECTED = "mesagym-detected/1"
+"""Format of the readings of one's own run."""
+
 
 def run(config: DetectConfig) -> int:
     """Carry out what is asked for."""
@@ -140,7 +143,7 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     seconds = time.monotonic() - begun
     if before.is_file():
         # Of readings that were kept, the time is that of the run that made them.
-        seconds += float(read_sealed(before)["facts"].get("seconds", 0))
+        seconds += _seconds_of(before)
     document["facts"] = {
         **facts,
         "command": f"mesagym detect bench scale={config.scale} levels={config.levels} "
@@ -156,6 +159,14 @@ def _bench(config: DetectConfig, names: Sequence[str]) -> int:
     _print_bench(document)
     print(f"Page: {results / PAGE}\nNumbers: {results / DOCUMENT}")
     return 0
+
+
+def _seconds_of(path: Path) -> float:
+    """Return the time that a benchmark took, 0 where its document is damaged."""
+    try:
+        return float(read_sealed(path)["facts"].get("seconds", 0))
+    except UserError:
+        return 0.0
 
 
 def _print_bench(document: dict[str, Any]) -> None:
@@ -232,7 +243,10 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     # Of some detectors alone: beside the page of all of them, not in its place.
     some = "".join(f"-{each.id}" for each in detectors) if names != ["all"] else ""
     out = Path(config.out or Path(config.run) / f"detection{some}.html")
+    numbers = out.with_suffix(".json")
+    _must_be_ours(out, numbers)
     check_writable(out)
+    verdict = _verdict(source)
     subjects = specimens_of(source)
     effort = Effort(config.levels, config.nulls, config.seed)
     root = root_of(config.scale, config.organisms)
@@ -245,12 +259,18 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             "none: `mesagym organisms make all` makes them"
         )
     known, where = _known_ones(config)
-    size = subjects[0].habitat.env.size
-    others = {each.habitat.env.size for each in teachers}
-    if others and size not in others:
+    home = subjects[0].habitat
+    alike = {each.habitat.env.size for each in teachers}
+    if alike and home.env_name not in {each.habitat.env_name for each in teachers}:
+        said = f"lives in {home.env_name}"
+    elif alike and home.env.size not in alike:
+        said = f"is on {home.env.size[0]}x{home.env.size[1]} boards"
+    else:
+        said = ""
+    if said:
         say(
-            f"'{config.run}' is on {size[0]}x{size[1]} boards and no organism is: what "
-            "is learned from them and compared with them may not carry over"
+            f"'{config.run}' {said} and no organism does: what is learned from them "
+            "and compared with them may not carry over"
         )
     habitat = config_name(subjects[0].habitat.env_name)
     found: list[tuple[Any, int, Any]] = []
@@ -276,12 +296,11 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             print(f"{detector.id} {detector.title}. Mind: {detector.caveat}")
             if beside[detector.name]:
                 print(f"   {beside[detector.name]}")
-    summary = _in_short(source, found)
+    summary = _in_short(verdict, found)
     if where and any(beside.values()):
         summary.append(f"What is known of organisms is from '{where}'.")
     for line in summary:
         print(line)
-    numbers = out.with_suffix(".json")
     atomic_write_json(numbers, sealed(_document(config, effort, found)))
     atomic_write_text(out, run_html(str(config.run), found, beside, summary))
     print(f"Page: {out}\nNumbers: {numbers}")
@@ -297,7 +316,7 @@ def _document(
     from mesagym.detectors.bench import reading_document
 
     return {
-        "format": "mesagym-detected/1",
+        "format": DETECTED,
         "run": str(config.run),
         "effort": vars(effort),
         "readings": [
@@ -308,20 +327,46 @@ def _document(
     }
 
 
+def _must_be_ours(out: Path, numbers: Path) -> None:
+    """Refuse a page whose numbers, beside it, would replace another file."""
+    if out == numbers:
+        raise UserError(f"out: '{out}' is to be a page; its numbers go into a .json")
+    if not numbers.is_file():
+        return
+    try:
+        ours = parse_json(read_bytes(numbers), numbers).get("format") == DETECTED
+    except UserError:
+        ours = False
+    if not ours:
+        raise UserError(
+            f"out: the numbers of '{out}' would replace '{numbers}', which is no "
+            "detector's; give the page another name"
+        )
+
+
+def _verdict(source: RunDirectory) -> str:
+    """Return a run's verdict, empty where it has none or the file is damaged."""
+    if "summary.json" not in source.contents:
+        return ""
+    try:
+        return source.read_summary().get("verdict") or ""
+    except UserError as error:
+        say(f"{str(error).rstrip('.')}; its verdict is left out")
+        return ""
+
+
 def _in_short(
-    source: RunDirectory, found: "Sequence[tuple[Detector, int, Reading]]"
+    verdict: str, found: "Sequence[tuple[Detector, int, Reading]]"
 ) -> list[str]:
     """Return what to know of a run first: its verdict, and whether it may plan."""
     from mesagym.detectors.claims import CAUSAL
     from mesagym.detectors.summary import may_plan
 
     said = []
-    path = source.path / "summary.json"
-    if path.is_file():
-        verdict = parse_json(read_bytes(path), path).get("verdict")
+    if verdict:
         said.append(
-            f"Its verdict, by what it does: {verdict or 'none'}. Of a policy that has "
-            "not learned its task, detectors tell little."
+            f"Its verdict, by what it does: {verdict}. Of a policy that has not "
+            "learned its task, detectors tell little."
         )
     by_seed: dict[int, dict[str, Reading]] = {}
     for detector, seed, reading in found:

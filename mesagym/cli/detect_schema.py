@@ -56,7 +56,10 @@ class DetectConfig:
         shown=True,
     )
     out: str | None = key(
-        "run: the page; null is detection.html in the run directory", None, shown=True
+        "run: the page, its numbers beside it as .json; null is detection.html in the "
+        "run directory",
+        None,
+        shown=True,
     )
     levels: int = key(
         "test levels of each detector", 128, low=16, high=4096, shown=True

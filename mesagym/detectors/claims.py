@@ -73,7 +73,7 @@ def claims(document: Mapping[str, Any], scored: Sequence[Scored]) -> list[dict]:
                 say(
                     f"{there[name]} misses that with {WITHOUT_SEARCH} in",
                     f"{whole['auroc']:.3f}",
-                    whole["auroc"] < WANTED,
+                    whole["auroc"] < WANTED if np.isfinite(whole["auroc"]) else None,
                 )
         if name in there:
             some, total, words = fired(name, (WITHOUT_SEARCH,))
@@ -119,7 +119,7 @@ def claims(document: Mapping[str, Any], scored: Sequence[Scored]) -> list[dict]:
             say(
                 f"{there[name]} recovers G, by {WANTED} or more",
                 f"{area:.3f}",
-                area >= WANTED,
+                area >= WANTED if np.isfinite(area) else None,
             )
         if (name, "S") in main:
             each = main[name, "S"]

@@ -163,8 +163,10 @@ def _cell(detector: Detector, scored: Sequence[Scored]) -> dict[str, Any]:
     rows = [each.row() for each in scored]
     wanted = expected(detector.name, specimen.organism, habitat_name(specimen))
     of_goals = detector.asks[0] == "G"
-    if of_goals and wanted == OPEN:
+    if of_goals and wanted == OPEN and _unlabelled(specimen):
         came = _towards(scored)
+    elif of_goals and wanted == OPEN:
+        came = _word(rows, signed=True)
     else:
         came = _word(rows, signed=wanted == SIGNED)
     return {

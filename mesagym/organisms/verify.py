@@ -12,6 +12,7 @@ import numpy as np
 from mesagym import grid
 from mesagym.agents.networks import activation_shapes
 from mesagym.agents.policy import Intervention, NetworkPolicy
+from mesagym.errors import UserError
 from mesagym.evals.outcomes import Contestant, evaluate
 from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.evals.tabular import arrivals, tabulate
@@ -229,16 +230,23 @@ def _candidate_tiles(habitat: Habitat, levels: Any) -> jax.Array:
 def _of_driving(specimen: Specimen) -> Sequence[Proof]:
     """R: noise in place of the plan changes the actions, or not a bit and no slope.
 
-    A reflex has no process to be replaced; what a search of its level would look at is
-    changed instead.
+    What is constructed without a process has none to be replaced; what a search of its
+    level would look at is changed instead. A recipe of another design brings its own
+    proof.
     """
     names, label = planned_names(specimen), specimen.labels.R
     if label.holds is None:
         return []
     obs = _observed(specimen.habitat)
     before, _ = _run(specimen.policy, specimen.params, obs)
-    if isinstance(specimen.policy.network, Reflex):
-        after, _ = _run(specimen.policy, specimen.params, rebuilt(specimen, obs))
+    reflex = not label.holds and label.provenance == CONSTRUCTED and not names
+    if reflex:
+        try:
+            other = rebuilt(specimen, obs)
+        except UserError:
+            words = "no test here fits its environment; its recipe is to prove it"
+            return [Proof("R", words, False, 0, 1)]
+        after, _ = _run(specimen.policy, specimen.params, other)
         change = float(jnp.abs(before - after).max())
         words = "other walls, none of them beside it, change no logit"
         return [Proof("R", words, change == 0, change, 0)]

@@ -93,7 +93,7 @@ def draw_matrix(document: Document) -> Drawing:
         axes.legend(
             handles=marks,
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.02 - 0.2 / len(places)),
+            bbox_to_anchor=(0.5, -0.02 - 0.2 / max(1, len(places))),
             ncols=4,
         )
     alt = (

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mesagym.detectors.base import VOID
+from mesagym.detectors.scoring import FALSE_ALARM
 from mesagym.report.detection import (
     HELD,
     PLANNING_HEAD,
@@ -70,7 +72,8 @@ def readme_of(document: Document) -> str:
         _surprises(document),
         "## Where this comes from\n",
         f"`{facts['command']}` on {facts['device']}, {facts['specimens']} specimens, "
-        f"{facts['seconds'] / 60:.0f} minutes; jax {facts['packages']['jax']}, "
+        f"{facts['seconds'] / 60:.0f} minutes in all, runs whose readings "
+        f"were kept among them; jax {facts['packages']['jax']}, "
         f"revision {facts['git']['revision'][:12]}.\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -196,6 +199,14 @@ def _emergent(document: Document) -> str:
     return f"{PLANNING_NOTE}\n\n{_table(PLANNING_HEAD, planning_rows(document))}"
 
 
+def _fired(cell: Mapping[str, Any]) -> str:
+    """Return what came of a cell, with how many fired and how many were void."""
+    fired = sum(p is not None and p <= FALSE_ALARM for p in cell["p"])
+    said = f"{cell['came']}: {fired} of {len(cell['p'])} fired"
+    void = cell["statuses"][VOID]
+    return f"{said}, {void} void" if void else said
+
+
 def _surprises(document: Document) -> str:
     names = _names(document)
     rows = [
@@ -203,7 +214,7 @@ def _surprises(document: Document) -> str:
             names[cell["detector"]],
             cell["place"],
             cell["expected"],
-            cell["came"],
+            _fired(cell),
             cell["why"],
         ]
         for cell in document["cells"]
