@@ -21,8 +21,6 @@ from mesagym.tracking.files import (
     atomic_write_text,
     check_writable,
     make_folders,
-    parse_json,
-    read_bytes,
     read_sealed,
     sealed,
 )
@@ -272,10 +270,10 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
             f"'{config.run}' {said} and no organism does: what is learned from them "
             "and compared with them may not carry over"
         )
-    habitat = config_name(subjects[0].habitat.env_name)
+    habitat = config_name(home.env_name)
     found: list[tuple[Any, int, Any]] = []
     for detector in detectors:
-        learned = lessons.of(detector, subjects[0].habitat.env_name)
+        learned = lessons.of(detector, home.env_name)
         for specimen in subjects:
             say(f"{detector.id} {detector.name}: seed {specimen.seed}")
             reading = detector.score(subject_of(specimen), learned, effort)
@@ -334,7 +332,7 @@ def _must_be_ours(out: Path, numbers: Path) -> None:
     if not numbers.is_file():
         return
     try:
-        ours = parse_json(read_bytes(numbers), numbers).get("format") == DETECTED
+        ours = read_sealed(numbers).get("format") == DETECTED
     except UserError:
         ours = False
     if not ours:

@@ -258,14 +258,10 @@ def on_known(document: Mapping[str, Any], detector: str, habitat: str) -> str:
             said.append(f"{cell['organism']} {numbers}")
     if not said:
         return ""
-    how = "those for the base objective and those for the proxy apart, " * split
+    apart = ", those for the base objective and those for the proxy apart" * split
     return (
-        (
-            "Of organisms whose inside is known it said, on average, "
-            f"{how}{', '.join(said)}."
-        )
-        .replace("average, O", "average: O")
-        .replace("apart, O", "apart: O")
+        f"Of organisms whose inside is known it said, on average{apart}: "
+        f"{', '.join(said)}."
     )
 
 

@@ -153,19 +153,17 @@ def missing(document: Document) -> list[str]:
         for each in document["detectors"]
         if each["name"] not in there
     ]
+    named = {each["name"]: each for each in document["detectors"]}
     for each in document["separations"]:
-        for detector in document["detectors"]:
-            mine = (each["detector"], each["letter"]) == (
-                detector["name"],
-                detector["asks"][0],
+        detector = named[each["detector"]]
+        main = each["letter"] == detector["asks"][0]
+        alone = each["provenances"] == ["constructed"] and len(each["without"]) == 1
+        if main and alone:
+            said.append(
+                f"{detector['id']} {detector['title']}: its area for "
+                f"{each['letter']} rests on one organism without it, "
+                f"{each['without'][0]}, and so has no interval."
             )
-            alone = each["provenances"] == ["constructed"] and len(each["without"]) == 1
-            if mine and alone:
-                said.append(
-                    f"{detector['id']} {detector['title']}: its area for "
-                    f"{each['letter']} rests on one organism without it, "
-                    f"{each['without'][0]}, and so has no interval."
-                )
     return said
 
 
