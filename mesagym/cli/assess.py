@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
+from mesagym.agents.scripted import Heading, WallFollower
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 from mesagym.evals.amounts import IN_WORDS, Amounts
+from mesagym.evals.amounts_verdict import (
+    SHIFTED,
+    TRAINING,
+    AmountsVerdict,
+    amounts_in_words,
+    amounts_reasons,
+    judge_amounts,
+)
 from mesagym.evals.columns import (
     CONTEST,
     kind_of,
@@ -19,10 +28,12 @@ from mesagym.evals.columns import (
     proxies_in_words,
     spoken,
 )
-from mesagym.evals.evidence import evidence_from_outcomes
+from mesagym.evals.evidence import NULLS
+from mesagym.evals.landmarks import walks
 from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
-from mesagym.evals.verdict import RunVerdict, in_words, judge_run
+from mesagym.evals.verdict import RunVerdict, judge_table
+from mesagym.evals.verdict_text import in_words, reasons
 from mesagym.levels.shift import Shift
 from mesagym.training.saved import Saved
 
@@ -117,9 +128,15 @@ def assess(
         modes: how the trained policies act, ``sampled``, ``greedy`` or both.
     """
     contestants = contestants_of(trained, modes)
-    # An oracle reads whole levels, so it belongs to the grid that it is put on.
+    # Oracles and walkers read whole levels, so they belong to the grid that they are
+    # put on.
     tables = [
-        evaluate(trained.env, [pool], [*contestants, *oracles(pool.env)], seed)
+        evaluate(
+            trained.env,
+            [pool],
+            [*contestants, *walkers(pool), *oracles(pool.env)],
+            seed,
+        )
         for pool in pools.values()
     ]
     return Assessment(tuple(pools), concatenate(tables))
@@ -142,6 +159,20 @@ def contestants_of(trained: Saved, modes: Sequence[str]) -> list[Contestant]:
     return [*found, Contestant("random", "sampled", random, (), range(RANDOM_DRAWS))]
 
 
+def walkers(pool: EvaluationPool) -> list[Contestant]:
+    """Return policies that walk without a goal, which a contest's verdict looks at.
+
+    None where outcomes are amounts, or where agents do not walk.
+    """
+    if pool.env.kind != CONTEST or not walks(pool):
+        return []
+    found = (WallFollower(pool.env), Heading(pool.env))
+    return [
+        Contestant(name, "sampled", policy, (), range(RANDOM_DRAWS))
+        for name, policy in zip(NULLS[1:], found, strict=True)
+    ]
+
+
 def oracles(env: Environment) -> list[Contestant]:
     """Return the expert of each of an environment's own objectives."""
     return [
@@ -152,26 +183,25 @@ def oracles(env: Environment) -> list[Contestant]:
 
 def verdict_of(
     assessment: Assessment, modes: Sequence[str], stopped: int = 0
-) -> RunVerdict | None:
+) -> RunVerdict | AmountsVerdict | None:
     """Return the verdict, None where a shift that it rests on is missing.
-
-    There is none either where outcomes are amounts.
 
     Args:
         assessment: of the run's policies.
         modes: how they acted; the first is judged.
         stopped: seeds that training ended early.
     """
-    rests_on = ("agreeing", "clean")
-    if assessment.kind != CONTEST or not set(rests_on) <= set(assessment.shifts):
+    contest = assessment.kind == CONTEST
+    rests_on = ("agreeing", "clean") if contest else (TRAINING, SHIFTED)
+    if not set(rests_on) <= set(assessment.shifts):
         return None
-    return judge_run(
-        evidence_from_outcomes(assessment.outcomes, mode=modes[0]), stopped=stopped
-    )
+    if not contest:
+        return judge_amounts(assessment.outcomes, mode=modes[0], stopped=stopped)
+    return judge_table(assessment.outcomes, mode=modes[0], stopped=stopped)
 
 
 def summary_of(
-    assessment: Assessment, verdict: RunVerdict | None, mode: str
+    assessment: Assessment, verdict: RunVerdict | AmountsVerdict | None, mode: str
 ) -> dict[str, Any]:
     """Return what ``summary.json`` says of an assessment.
 
@@ -180,19 +210,31 @@ def summary_of(
         verdict: None where there is none.
         mode: how the policies acted that scores are of.
     """
-    if assessment.kind != CONTEST:
+    if isinstance(verdict, AmountsVerdict):
+        return {
+            "verdict": verdict.word,
+            "rule": verdict.version,
+            "in_words": amounts_in_words(verdict),
+            "reasons": list(amounts_reasons(verdict)),
+            "seeds_by_verdict": verdict.counts,
+            "scores": scores(assessment, mode),
+        }
+    if verdict is None:
+        if assessment.kind == CONTEST:
+            return {}
         return {
             "verdict": None,
             "in_words": IN_WORDS,
             "scores": scores(assessment, mode),
         }
-    if verdict is None:
-        return {}
     own = own_objectives_of(assessment.outcomes)
     return {
         "verdict": verdict.word,
+        "rule": verdict.version,
+        "goal": verdict.goal,
+        "competence": None if verdict.facts is None else verdict.facts.competence,
         "in_words": in_words(verdict, spoken(own[0]), proxies_in_words(own)),
-        "reasons": list(verdict.reasons),
+        "reasons": list(reasons(verdict)),
         "seeds_by_verdict": verdict.counts,
         "intervals": {name: asdict(each) for name, each in verdict.intervals.items()},
         "random": verdict.random,

@@ -31,12 +31,11 @@ from mesagym.evals.columns import (
 )
 from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.evaluators.base import Evaluator
-from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.examine import Findings, must_apply
 from mesagym.evals.histories import histories_of
 from mesagym.evals.shift_verdict import NOT_APPLICABLE, judge_shifts
 from mesagym.evals.statistics import NO_INTERVAL
-from mesagym.evals.verdict import judge_run
+from mesagym.evals.verdict import judge_table
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
@@ -223,7 +222,7 @@ def _untrained(source: RunDirectory, seeds: Sequence[int]) -> str:
     if kind_of(columns) != CONTEST:
         return ""
     mode = source.config["evaluation"]["modes"][0]
-    judged = judge_run(evidence_from_outcomes(columns, mode=mode)).seeds
+    judged = judge_table(columns, mode=mode).seeds
     failed = [s for s in seeds if s in judged and judged[s].word == UNTRAINED]
     if not failed:
         return ""

@@ -34,6 +34,23 @@ def own_objectives_of(columns: Collection[str]) -> tuple[str, ...]:
     )
 
 
+def landmarks_of(columns: Collection[str]) -> dict[str, str]:
+    """Return what besides objectives a policy may come to, and its column of steps.
+
+    Landmarks of the board, and objectives that a user added to watch.
+    """
+    places = {
+        name.removeprefix("arrive_"): name
+        for name in columns
+        if name.startswith("arrive_")
+    }
+    own = own_objectives_of(columns)
+    watched = {
+        name: f"first_{name}" for name in objectives_of(columns) if name not in own
+    }
+    return places | watched
+
+
 def spoken(name: str) -> str:
     """Return an objective's name as it stands in a sentence: ``box on base``."""
     return name.replace("_", " ")

@@ -1,17 +1,20 @@
 """The outcomes table: one row an episode, for every policy, seed, shift and mode.
 
-Columns of every table: ``policy`` (``trained``, ``random``, ``oracle:<objective>``),
-``seed``, ``shift``, ``mode`` (``sampled``, ``greedy``), ``level`` (its number),
-``level_class``, ``clean``, ``steps``, ``ended`` (``terminated``, ``truncated``), and
-for each objective ``return_<objective>``, ``first_<objective>`` (the step that first
-paid it, -1 never) and ``optimal_<objective>`` (the fewest steps that takes, -1 unknown
-or out of reach; not there for an objective that a user added to watch). Where the
-solver is exact, the environment's own objectives have ``regret_<objective>`` as well:
-the highest return on the level less the return, both undiscounted.
+Columns of every table: ``policy`` (``trained``, ``random``, ``oracle:<objective>``; of
+a contest also ``wall_follower`` and ``heading_keeper``, where agents walk), ``seed``,
+``shift``, ``mode`` (``sampled``, ``greedy``), ``level`` (its number), ``level_class``,
+``clean``, ``steps``, ``tiles`` (different ones that the agent stood on), ``ended``
+(``terminated``, ``truncated``), and for each objective ``return_<objective>``,
+``first_<objective>`` (the step that first paid it, -1 never) and
+``optimal_<objective>`` (the fewest steps that takes, -1 unknown or out of reach; not
+there for an objective that a user added to watch). Where the solver is exact, the
+environment's own objectives have ``regret_<objective>`` as well: the highest return on
+the level less the return, both undiscounted.
 
 A contest's table has besides ``outcome``, ``efficiency`` and ``wasted``, see
-`outcome_codes`, `path_efficiency` and `wasted_steps`. Where outcomes are amounts there
-is none of these: the returns are the outcome.
+`outcome_codes`, `path_efficiency` and `wasted_steps`, and ``arrive_<place>``, the step
+of the first visit to each place of `mesagym.evals.landmarks`, -1 never. Where outcomes
+are amounts there is none of these: the returns are the outcome.
 """
 
 from collections.abc import Sequence
@@ -23,6 +26,7 @@ import numpy as np
 from mesagym.envs.base import Environment
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.episodes import Episodes, run_episodes
+from mesagym.evals.landmarks import landmarks_on
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.levels.pool import LABEL_NAMES
 
@@ -131,6 +135,7 @@ def rows(
         "level_class": spread(labels),
         "clean": spread(np.asarray(pool.classes.clean)),
         "steps": episodes.steps,
+        "tiles": episodes.tiles,
         "ended": np.where(episodes.terminated, "terminated", "truncated"),
     }
     for k, name in enumerate(env.objective_names):
@@ -149,6 +154,8 @@ def rows(
         arrivals = episodes.first[..., own], optimal[..., own], codes
         columns["efficiency"] = path_efficiency(*arrivals)
         columns["wasted"] = wasted_steps(*arrivals)
+        for place, name in enumerate(landmarks_on(pool).names):
+            columns[f"arrive_{name}"] = episodes.arrived[..., place]
     return {name: np.ascontiguousarray(v).reshape(-1) for name, v in columns.items()}
 
 

@@ -25,8 +25,8 @@ class Course:
             [0, 1].
         preference: base less proxy, in [-1, 1] where outcomes are counted.
         variance: of each preference, by chance alone.
-        proxy_low: lower bound of the share that credit a proxy first, 0 where the ways
-            to it are no more direct than random's; or of a score.
+        proxy_low: lower bound of the share that credit a proxy first, 0 where it is
+            not above what a random policy may get; or of a score.
         base_low: of the share that credit the base objective first, or of its score.
         counts: episodes base-first and proxy-first, int64[T, 2, S]; none, [T, 0, S],
             where outcomes are amounts.

@@ -204,10 +204,13 @@ def mean_interval(
     return _interval(estimate, estimate - half, estimate + half, n, "t")
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Return Wilson's score interval for one seed's own rate over levels.
+def wilson(
+    successes: int | float, trials: int | float, confidence: float = 0.95
+) -> Interval:
+    """Return Wilson's score interval for a rate over levels.
 
-    It speaks of that seed only, never of the next (Wilson 1927).
+    It speaks of these seeds only, never of the next (Wilson 1927). Successes may be
+    fractions where seeds are pooled (`mesagym.evals.evidence.pooled`).
 
     Raises:
         ValueError: no trial, or more successes than trials.

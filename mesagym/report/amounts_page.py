@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mesagym.evals.amounts import IN_WORDS
+from mesagym.evals.amounts_verdict import amounts_in_words
 from mesagym.evals.columns import spoken
 from mesagym.evals.statistics import Interval
 from mesagym.report.amounts import (
@@ -15,7 +16,7 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
-from mesagym.report.pieces import choice, figure, meanings
+from mesagym.report.pieces import capital, choice, figure, meanings
 from mesagym.report.provenance import setting
 from mesagym.report.tally import shift_title
 from mesagym.report.view import RunView
@@ -43,9 +44,16 @@ def head(runs: Sequence[RunView], question: str) -> str:
             f"<p>{escape(in_a_sentence(run, shift))}</p>"
             for shift in run.amounts.shifts[:2]
         )
+        verdict = run.amounts_verdict
+        word, said, kind = "Scores", "", "amounts"
+        if verdict is not None:
+            word, _, said = amounts_in_words(verdict).partition(":")
+            kind = verdict.word.replace(" ", "-")
+        text = f"<p>{escape(capital(said.strip()))}</p>" if said else ""
         cards.append(
-            f'<section class="verdict amounts"><div class="alpha">{escape(run.label)}'
-            f'</div><div class="word">Scores</div>{lines}</section>'
+            f'<section class="verdict {escape(kind)}"><div class="alpha">'
+            f'{escape(run.label)}</div><div class="word">{escape(word)}</div>'
+            f"{text}{lines}</section>"
         )
     return (
         f"<h1>{escape(question)}</h1>\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
 from mesagym.evals.statistics import NO_INTERVAL, Interval
-from mesagym.evals.verdict import in_words
+from mesagym.evals.verdict_text import in_words, reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
@@ -149,7 +149,7 @@ def _numbers(runs: Sequence[RunView]) -> str:
 
 def _words(run: RunView) -> str:
     """Return the verdict in words; no line ends before a percent sign."""
-    return in_words(run.judged, run.base, run.proxy).replace(" %", "\u00a0%")
+    return in_words(run.judged, run.base, run.proxy)
 
 
 def _numbers_note(runs: Sequence[RunView]) -> str:
@@ -346,15 +346,15 @@ def _caveats(runs: Sequence[RunView]) -> str:
     text = f"<h2>How far to trust this</h2>\n<ul>{items}</ul>"
     if runs[0].kind != CONTEST:
         return text
-    reasons = "".join(
+    how = "".join(
         f"<h3>{escape(run.label)}</h3><ul>"
-        + "".join(f"<li>{escape(reason)}</li>" for reason in run.judged.reasons)
+        + "".join(f"<li>{escape(reason)}</li>" for reason in reasons(run.judged))
         + "</ul>"
         for run in runs
     )
     return (
         f"{text}\n"
-        f"<details><summary>How each verdict was reached</summary>{reasons}</details>"
+        f"<details><summary>How each verdict was reached</summary>{how}</details>"
     )
 
 

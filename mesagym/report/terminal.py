@@ -12,15 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.amounts import IN_WORDS
+from mesagym.evals.amounts_verdict import AmountsVerdict, amounts_in_words
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
-from mesagym.evals.verdict import in_words
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
+    MIXTURE,
+    NOISY_BASE,
+    NOISY_PROXY,
+    OTHER_GOAL,
     ROBUST,
     SEED_DEPENDENT,
 )
+from mesagym.evals.verdict_text import in_words
 from mesagym.report.amounts import (
     Source,
     amount_rows,
@@ -46,6 +51,10 @@ _LOOK = {
     MISGENERALIZED: "blue",
     SEED_DEPENDENT: "magenta",
     INCAPABLE: "red",
+    NOISY_BASE: "yellow",
+    NOISY_PROXY: "blue",
+    MIXTURE: "green",
+    OTHER_GOAL: "cyan",
 }
 
 _NARROWEST = 72
@@ -115,14 +124,10 @@ def results(runs: Sequence[RunView]) -> Group:
     for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
         parts += [Text(f"Beware: {warning}", style="red"), Text("")]
     for run, row in zip(runs, rows, strict=True):
-        look = _LOOK.get(run.judged.word, "")
-        # A line must not break between a number and its percent sign.
-        text = in_words(run.judged, run.base, run.proxy).replace(" %", "%")
-        head, _, rest = text.partition(":")
+        text = in_words(run.judged, run.base, run.proxy)
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
-        sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
-        parts.append(Padding(sentence, (0, 0, 1, 2), expand=False))
+        parts.append(_verdict(run.judged.word, text))
     return Group(*parts)  # pyright: ignore
 
 
@@ -135,7 +140,28 @@ def earned(runs: Sequence[RunView]) -> Group:
     """Return the table of amounts, and what its numbers mean, to print with rich."""
     amounts = [(run.label, run.amounts, run.mode) for run in runs]
     note = f"{IN_WORDS} {scores_note(runs)}"
-    return Group(amount_table(amounts), Text(note, style="dim"), Text(""))
+    parts: list[object] = [amount_table(amounts), Text(note, style="dim"), Text("")]
+    for run in runs:
+        verdict = run.amounts_verdict
+        if verdict is None:
+            continue
+        parts.append(Text.assemble((run.label, "bold"), (_seeds(verdict), "dim")))
+        parts.append(_verdict(verdict.word, amounts_in_words(verdict)))
+    return Group(*parts)  # pyright: ignore
+
+
+def _seeds(verdict: AmountsVerdict) -> str:
+    total, trained = verdict.n_seeds, verdict.n_trained
+    count = str(total) if trained == total else f"{trained} of {total}"
+    return f", {count} seed{'s' * (total != 1)}"
+
+
+def _verdict(word: str, text: str) -> Padding:
+    """Return a verdict in words, the word itself in its colour."""
+    head, _, rest = text.partition(":")
+    look = _LOOK.get(word, "")
+    sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
+    return Padding(sentence, (0, 0, 1, 2), expand=False)
 
 
 def amount_table(sources: Sequence[Source]) -> Table:

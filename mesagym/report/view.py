@@ -10,6 +10,7 @@ import numpy as np
 
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
+from mesagym.evals.amounts_verdict import AmountsVerdict, judge_amounts
 from mesagym.evals.columns import (
     CONTEST,
     kind_of,
@@ -18,9 +19,8 @@ from mesagym.evals.columns import (
     proxies_in_words,
     spoken,
 )
-from mesagym.evals.evidence import evidence_from_outcomes
 from mesagym.evals.examine import FACTS, ROWS, Findings, from_files, latest
-from mesagym.evals.verdict import RunVerdict, judge_run
+from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
 from mesagym.report.maps import LevelMap, maps_from_bytes
 from mesagym.report.tally import Counts, Tally
@@ -47,7 +47,7 @@ class RunView:
     outcomes: Table
     """One row an episode."""
     verdict: RunVerdict | None
-    """None where outcomes are amounts."""
+    """Of a contest; None where outcomes are amounts."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +60,8 @@ class RunView:
     """Seeds that training ended early and that were not evaluated."""
     findings: Findings | None = None
     """What evaluators found, of the newest evaluation that asked any."""
+    amounts_verdict: AmountsVerdict | None = None
+    """Where outcomes are amounts; None of a contest."""
 
     @property
     def kind(self) -> str:
@@ -157,13 +159,15 @@ def load_run(
         mode = "greedy" if modes == {"greedy"} else "sampled"
     seeds = manifest.get("seeds")
     trained_seeds = set(seeds) if isinstance(seeds, list) else set()
-    verdict = None
+    verdict, of_amounts = None, None
     if kind_of(columns) == CONTEST:
-        evidence = evidence_from_outcomes(columns, mode=mode, rule=rule)
-        stopped = len(trained_seeds - set(evidence))
-        verdict = judge_run(evidence, rule, stopped=stopped)
+        mine = np.asarray(columns["policy"]) == "trained" if "seed" in columns else []
+        evaluated = set(np.unique(columns["seed"][mine]).tolist()) if len(mine) else {}
+        stopped = len(trained_seeds - set(evaluated))
+        verdict = judge_table(columns, mode=mode, rule=rule, stopped=stopped)
     else:
         stopped = len(trained_seeds - set(Amounts(columns).seeds()))
+        of_amounts = judge_amounts(columns, mode=mode, stopped=stopped)
     alpha = config.get("split", {}).get("alpha")
     # In the order in which the shifts were tested, the rest by name.
     order = list(dict.fromkeys(columns["shift"].tolist()))
@@ -192,6 +196,7 @@ def load_run(
         films=films,
         stopped=stopped,
         findings=_newest_findings(run),
+        amounts_verdict=of_amounts,
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
-from mesagym.evals.verdict import in_words
 from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.evals.verdict_text import in_words
 from mesagym.report.view import RunView, load_run
 from mesagym.reproductions.claim import Claim
 from mesagym.reproductions.measuring import Run, outcomes_of

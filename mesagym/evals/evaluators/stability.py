@@ -232,7 +232,7 @@ def _over_seeds(
                     f"; the groups go to the base first in {two.low:.2f} and "
                     f"{two.high:.2f} of what they decide, {two.share:.0%} of seeds in "
                     "the latter"
-                    if two.p < DEFAULT_RULE.disagreement_p
+                    if two.p < DEFAULT_RULE.level
                     else ""
                 )
             )
