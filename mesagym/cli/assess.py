@@ -29,11 +29,13 @@ from mesagym.evals.columns import (
     spoken,
 )
 from mesagym.evals.evidence import NULLS
+from mesagym.evals.examine import Findings
 from mesagym.evals.landmarks import walks
 from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_text import in_words, reasons
+from mesagym.evals.witnesses import Testimony, testimony
 from mesagym.levels.shift import Shift
 from mesagym.training.saved import Saved
 
@@ -201,7 +203,10 @@ def verdict_of(
 
 
 def summary_of(
-    assessment: Assessment, verdict: RunVerdict | AmountsVerdict | None, mode: str
+    assessment: Assessment,
+    verdict: RunVerdict | AmountsVerdict | None,
+    mode: str,
+    findings: Findings | None = None,
 ) -> dict[str, Any]:
     """Return what ``summary.json`` says of an assessment.
 
@@ -209,6 +214,7 @@ def summary_of(
         assessment: of the run's policies.
         verdict: None where there is none.
         mode: how the policies acted that scores are of.
+        findings: what evaluators found of the same policies.
     """
     if isinstance(verdict, AmountsVerdict):
         return {
@@ -233,12 +239,22 @@ def summary_of(
         "rule": verdict.version,
         "goal": verdict.goal,
         "competence": None if verdict.facts is None else verdict.facts.competence,
-        "in_words": in_words(verdict, spoken(own[0]), proxies_in_words(own)),
+        "in_words": in_words(
+            verdict,
+            spoken(own[0]),
+            proxies_in_words(own),
+            witnesses=None if findings is None else heard(verdict, findings, mode),
+        ),
         "reasons": list(reasons(verdict)),
         "seeds_by_verdict": verdict.counts,
         "intervals": {name: asdict(each) for name, each in verdict.intervals.items()},
         "random": verdict.random,
     }
+
+
+def heard(verdict: RunVerdict, findings: Findings, mode: str) -> Testimony:
+    """Return what evaluators say of the seeds that a verdict rests on."""
+    return testimony(findings.facts, verdict.goal, verdict.judged_seeds, mode)
 
 
 def scores(assessment: Assessment, mode: str) -> dict[str, dict[str, Any]]:

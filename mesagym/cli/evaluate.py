@@ -125,7 +125,6 @@ def run(config: EvaluateConfig) -> int:
             pools = pools_of(trained, shifts, config.levels, config.seed)
             assessment = assess(trained, pools, config.seed, config.modes)
             verdict = verdict_of(assessment, config.modes, stopped)
-            summary = summary_of(assessment, verdict, config.modes[0])
             findings = find(
                 trained,
                 evaluators,
@@ -137,6 +136,7 @@ def run(config: EvaluateConfig) -> int:
                 histories,
             )
             keep(record, findings)
+            summary = summary_of(assessment, verdict, config.modes[0], findings)
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         if assessment.kind == CONTEST:

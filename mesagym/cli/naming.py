@@ -22,6 +22,8 @@ def identity(config: TrainConfig) -> dict[str, Any]:
     kept = {key: value for key, value in whole.items() if key not in _NOT_RESULTS}
     train = kept["train"]
     del train["save_seconds"]
+    # Who is asked afterwards changes nothing in what was trained and tested.
+    kept["evaluation"].pop("evaluators", None)
     # Where they are not used they leave no trace, so that runs made before there were
     # such keys are still the same runs.
     for part, key in (

@@ -8,7 +8,7 @@ from pathlib import Path
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
 from mesagym.evals.statistics import NO_INTERVAL, Interval
-from mesagym.evals.verdict_text import in_words, reasons
+from mesagym.evals.verdict_text import reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
@@ -106,7 +106,7 @@ def _question(runs: Sequence[RunView]) -> str:
 def _head(runs: Sequence[RunView], question: str) -> str:
     cards = []
     for run in runs:
-        word, _, rest = _words(run).partition(":")
+        word, _, rest = run.in_words.partition(":")
         kind = run.judged.word.replace(" ", "-")
         cards.append(
             f'<section class="verdict {escape(kind)}">'
@@ -145,11 +145,6 @@ def _numbers(runs: Sequence[RunView]) -> str:
             + "</details>"
         )
     return "\n".join(parts)
-
-
-def _words(run: RunView) -> str:
-    """Return the verdict in words; no line ends before a percent sign."""
-    return in_words(run.judged, run.base, run.proxy)
 
 
 def _numbers_note(runs: Sequence[RunView]) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.amounts import IN_WORDS
-from mesagym.evals.amounts_verdict import AmountsVerdict, amounts_in_words
+from mesagym.evals.amounts_verdict import AmountsVerdict
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict_rule import (
@@ -25,7 +25,6 @@ from mesagym.evals.verdict_rule import (
     ROBUST,
     SEED_DEPENDENT,
 )
-from mesagym.evals.verdict_text import in_words
 from mesagym.report.amounts import (
     Source,
     amount_rows,
@@ -124,10 +123,9 @@ def results(runs: Sequence[RunView]) -> Group:
     for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
         parts += [Text(f"Beware: {warning}", style="red"), Text("")]
     for run, row in zip(runs, rows, strict=True):
-        text = in_words(run.judged, run.base, run.proxy)
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
-        parts.append(_verdict(run.judged.word, text))
+        parts.append(_verdict(run.judged.word, run.in_words))
     return Group(*parts)  # pyright: ignore
 
 
@@ -146,7 +144,7 @@ def earned(runs: Sequence[RunView]) -> Group:
         if verdict is None:
             continue
         parts.append(Text.assemble((run.label, "bold"), (_seeds(verdict), "dim")))
-        parts.append(_verdict(verdict.word, amounts_in_words(verdict)))
+        parts.append(_verdict(verdict.word, run.in_words))
     return Group(*parts)  # pyright: ignore
 
 

@@ -10,7 +10,11 @@ import numpy as np
 
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
-from mesagym.evals.amounts_verdict import AmountsVerdict, judge_amounts
+from mesagym.evals.amounts_verdict import (
+    AmountsVerdict,
+    amounts_in_words,
+    judge_amounts,
+)
 from mesagym.evals.columns import (
     CONTEST,
     kind_of,
@@ -22,6 +26,8 @@ from mesagym.evals.columns import (
 from mesagym.evals.examine import FACTS, ROWS, Findings, from_files, latest
 from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
+from mesagym.evals.verdict_text import in_words
+from mesagym.evals.witnesses import testimony
 from mesagym.report.maps import LevelMap, maps_from_bytes
 from mesagym.report.tally import Counts, Tally
 from mesagym.tracking import RunDirectory
@@ -74,6 +80,18 @@ class RunView:
         if self.verdict is None:
             raise ValueError(f"{self.label}: outcomes are amounts and have no verdict")
         return self.verdict
+
+    @property
+    def in_words(self) -> str:
+        """The verdict as one paragraph, with what evaluators say of it."""
+        if self.amounts_verdict is not None:
+            return amounts_in_words(self.amounts_verdict)
+        verdict, heard = self.judged, None
+        if self.findings is not None:
+            heard = testimony(
+                self.findings.facts, verdict.goal, verdict.judged_seeds, self.mode
+            )
+        return in_words(verdict, self.base, self.proxy, witnesses=heard)
 
     @property
     def base(self) -> str:
@@ -205,7 +223,12 @@ def _newest_findings(run: RunDirectory) -> Findings | None:
     records = [run.read_evaluation(name) for name in run.evaluations()]
     asked = [each for each in records if {ROWS, FACTS} <= set(each.contents)]
     asked.sort(key=lambda each: (each.manifest["created"], each.path.name))
-    found = [from_files(each.read_file(ROWS), each.read_file(FACTS)) for each in asked]
+    # What was asked at the end of training comes before every evaluation.
+    ends = [run] if {ROWS, FACTS} <= set(run.contents) else []
+    found = [
+        from_files(each.read_file(ROWS), each.read_file(FACTS))
+        for each in (*ends, *asked)
+    ]
     newest = latest(found)
     return newest if newest.facts else None
 

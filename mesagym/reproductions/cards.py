@@ -8,7 +8,6 @@ import numpy as np
 
 from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
 from mesagym.evals.verdict_rule import UNTRAINED
-from mesagym.evals.verdict_text import in_words
 from mesagym.report.view import RunView, load_run
 from mesagym.reproductions.claim import Claim
 from mesagym.reproductions.measuring import Run, outcomes_of
@@ -102,8 +101,7 @@ def card_of(
     view = told.view
     verdict = None
     if view.verdict is not None:
-        said = in_words(view.verdict, view.base, view.proxy)
-        verdict = {"word": view.verdict.word, "in_words": said}
+        verdict = {"word": view.verdict.word, "in_words": view.in_words}
     rows = [
         {
             "seed": int(seed),
