@@ -32,6 +32,7 @@ from mesagym.tracking import (
     environment_facts,
 )
 from mesagym.tracking.console import short
+from mesagym.tracking.labels import agent_in_words
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
 from mesagym.training.saved import save, save_snapshot
@@ -46,7 +47,7 @@ def run(config: TrainConfig) -> int:
     if code == 0:
         path = run_directory(config)
         show_results([load_run(path, mode=config.evaluation.modes[0])])
-        print(f"Run: {path}\nReport: {path / 'report.html'}")
+        print(f"Report: {path / 'report.html'}")
     return code
 
 
@@ -219,11 +220,6 @@ def _train(
         if stop.name is None:
             progress.finish({})
     return trained, stop
-
-
-def agent_in_words(name: str, memory: str | None) -> str:
-    """Return what an agent is called, with its memory: ``mlp + gru``."""
-    return name if memory is None else f"{name} + {memory}"
 
 
 def steps_in_words(asked: int | float, steps: int) -> str:

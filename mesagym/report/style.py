@@ -4,6 +4,7 @@ import contextlib
 import html
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -184,6 +185,15 @@ class Drawing:
         view = re.search(r'viewBox="[^"]*"', text)
         assert view is not None
         return re.sub(r"<svg[^>]*>", f"<svg {view[0]} {attributes}>", text, count=1)
+
+
+TITLE_WIDTH = 46
+"""Characters of a title in a line, as many as a panel has room for."""
+
+
+def set_title(axes: Axes, text: str) -> None:
+    """Set a title, in lines that no panel cuts off."""
+    axes.set_title(textwrap.fill(text, TITLE_WIDTH))
 
 
 def clear_frame(axes: Axes) -> None:

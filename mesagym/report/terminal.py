@@ -28,17 +28,18 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
+from mesagym.report.provenance import origins
 from mesagym.report.results import (
     Cell,
-    disambiguated,
     passed_by_chance,
     random_rows,
     trained_row,
 )
 from mesagym.report.style import rate_text
 from mesagym.report.tally import shift_title
-from mesagym.report.view import RunView
+from mesagym.report.view import RunView, together
 from mesagym.tracking.console import TextFile
+from mesagym.tracking.labels import shared_alpha
 
 # Of the eight colours that every terminal theme keeps legible.
 _LOOK = {
@@ -58,16 +59,31 @@ def show_results(
 ) -> None:
     """Print what each run learned: rates with intervals, then the verdict in words.
 
-    Where outcomes are amounts: mean returns and scores with intervals.
+    Where outcomes are amounts: mean returns and scores with intervals. At the end
+    stand each run's directory and the command that made it.
 
     Args:
         runs: to be compared, at least one; all contests, or none.
         file: standard output if None.
         width: characters; the terminal's if None, at most 100 and at least 72.
     """
-    runs = disambiguated(runs)
+    runs = together(runs)
     shown = results(runs) if runs[0].kind == CONTEST else earned(runs)
     show(shown, file=file, width=width)
+    for line in origin_lines(runs):
+        print(line, file=file)
+
+
+def origin_lines(runs: Sequence[RunView]) -> list[str]:
+    """Return where runs are and which commands made them, as lines to copy from."""
+    lines = []
+    for command, made in origins(runs):
+        for label, directory in made:
+            head = "Run" if len(runs) == 1 else f"Run, {label}"
+            lines.append(f"{head}: {directory or 'directory unknown'}")
+        if command:
+            lines.append(f"  made by: {command}")
+    return lines
 
 
 def show(
@@ -85,7 +101,8 @@ def results(runs: Sequence[RunView]) -> Group:
     rows = [trained_row(run) for run in runs]
     first = runs[0]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
-    table.add_column("")
+    alpha = shared_alpha([run.config for run in runs])
+    table.add_column(f"all at {alpha}" if alpha else "")
     for heading in (
         "success where\nthey agree",
         f"{_folded(first.base)} first\n(base)",
@@ -148,7 +165,7 @@ def amount_table(sources: Sequence[Source]) -> Table:
     several = len(sources) > 1
     table.add_column("")
     if several:
-        table.add_column("", no_wrap=True)
+        table.add_column("")
     for heading in ("return", "random", "reference", "score"):
         table.add_column(heading, justify="right", no_wrap=True)
     shift = None

@@ -1,7 +1,8 @@
 """All that is shown of one run, read from its directory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
 from mesagym.report.maps import LevelMap, maps_from_bytes
 from mesagym.report.tally import Counts, Tally
 from mesagym.tracking import RunDirectory
+from mesagym.tracking.labels import alpha_label as alpha_label
+from mesagym.tracking.labels import joint_labels, label_alone, told_apart
 from mesagym.tracking.tables import Table
 
 _RULE = VerdictRule()
@@ -38,7 +41,7 @@ class RunView:
     """One run, ready to be drawn and written about."""
 
     label: str
-    """Such as ``α = 0.1``; stands wherever several runs are compared."""
+    """Such as ``α = 0.1``; see :func:`together` for several runs."""
     alpha: float
     objective_names: tuple[str, ...]
     """The environment's own, the base objective first."""
@@ -60,6 +63,8 @@ class RunView:
     """Seeds that training ended early and that were not evaluated."""
     findings: Findings | None = None
     """What evaluators found, of the newest evaluation that asked any."""
+    directory: str = ""
+    """Where the run is, as a person finds it from here; empty if unknown."""
 
     @property
     def kind(self) -> str:
@@ -133,8 +138,8 @@ def load_run(
 
     Args:
         path: a run directory.
-        label: ``α = <alpha>`` if None, or the folder's name where the configuration
-            has no α.
+        label: if None that of a run shown alone, ``α = <alpha>`` with the agent
+            where it has a memory, or the folder's name where there is no α.
         mode: which episodes the verdict rests on, ``sampled`` or ``greedy``; if None
             sampled ones, where there are any.
         rule: the thresholds of the verdict.
@@ -175,10 +180,8 @@ def load_run(
         )
     }
     maps = maps_from_bytes(run.read_file(MAPS)) if MAPS in run.contents else ()
-    if label is None:
-        label = run.path.resolve().name if alpha is None else alpha_label(alpha)
     return RunView(
-        label=label,
+        label=label_alone(config, str(run.path)) if label is None else label,
         alpha=float("nan") if alpha is None else float(alpha),
         objective_names=names,
         metrics=run.read_metrics(),
@@ -192,7 +195,32 @@ def load_run(
         films=films,
         stopped=stopped,
         findings=_newest_findings(run),
+        directory=_from_here(run.path),
     )
+
+
+def together(runs: Sequence[RunView]) -> list[RunView]:
+    """Return runs under labels that say what sets each apart from the others.
+
+    One run alone stays as it is. A label that is not the one a run has alone was
+    given by somebody, and stays.
+    """
+    if len(runs) < 2:
+        return list(runs)
+    folders = [run.directory for run in runs]
+    joint = joint_labels([run.config for run in runs], folders)
+    labels = [
+        label if run.label == label_alone(run.config, run.directory) else run.label
+        for run, label in zip(runs, joint, strict=True)
+    ]
+    labels = told_apart(labels, folders)
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def _from_here(path: Path) -> str:
+    """Return a path as it is typed in the working directory, if it lies below it."""
+    whole, here = Path(os.path.abspath(path)), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
 
 
 def _newest_findings(run: RunDirectory) -> Findings | None:
@@ -215,8 +243,3 @@ def columns_of(outcomes: Table) -> dict[str, np.ndarray]:
         name: outcomes[name].to_numpy(zero_copy_only=False)
         for name in outcomes.column_names
     }
-
-
-def alpha_label(alpha: int | float) -> str:
-    """Write α as a label."""
-    return f"α = {alpha:g}"

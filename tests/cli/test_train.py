@@ -451,8 +451,3 @@ def test_steps_that_were_rounded_up_say_from_what() -> None:
     assert train.steps_in_words(2048, 2048) == "2.05k steps"
     said = train.steps_in_words(2000.0, 2048)
     assert said == "2,048 steps (2,000 rounded up to whole chunks)"
-
-
-def test_an_agent_is_called_by_its_memory_too() -> None:
-    assert train.agent_in_words("mlp", "gru") == "mlp + gru"
-    assert train.agent_in_words("cnn", None) == "cnn"
