@@ -110,7 +110,7 @@ def run(config: EvaluateConfig) -> int:
         "seeds": list(trained.seeds),
         "device": device.described(jax.devices()),
         "dynamics_version": trained.env.dynamics_version,
-        "environment": {"kind": trained.env.kind, "solver": trained.env.solver},
+        "environment": trained.env.described,
         "shifts": {shift.name: shift.meaning for shift in shifts},
     }
     whole = {**dataclasses.asdict(config), **same}

@@ -115,7 +115,7 @@ def _facts(
         "seeds": config.seeds,
         "device": device.described(jax.devices()),
         "dynamics_version": env.dynamics_version,
-        "environment": {"kind": env.kind, "solver": env.solver},
+        "environment": env.described,
         "shifts": shifts,
     }
 

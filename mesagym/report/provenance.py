@@ -16,6 +16,8 @@ _BOOKKEEPING = frozenset({"contents", "pending", "sha256", "identity", "format"}
 # What :func:`origins` says already.
 _SAID = frozenset({"command", "run"})
 
+_PHRASES = "environment.phrases."
+
 _FIRST = (
     "created",
     "seeds",
@@ -61,6 +63,7 @@ def provenance(run: RunView) -> list[tuple[str, str]]:
     """
     kept = {k: v for k, v in run.manifest.items() if k not in _BOOKKEEPING | _SAID}
     facts = dict(_flat(kept))
+    facts = {k: v for k, v in facts.items() if not k.startswith(_PHRASES)}
     order = [name for name in _FIRST if name in facts]
     order += [name for name in facts if name not in _FIRST]
     rows = [(name.replace("_", " "), facts[name]) for name in order]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mesagym import registry
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import (
@@ -16,6 +17,7 @@ from mesagym.evals.columns import (
     kind_of,
     objectives_of,
     own_objectives_of,
+    phrases_of,
     proxies_in_words,
     spoken,
 )
@@ -87,6 +89,20 @@ class RunView:
     def proxy(self) -> str:
         """What the proxy objectives are called together in a sentence."""
         return proxies_in_words(self.objective_names)
+
+    @cached_property
+    def phrases(self) -> Mapping[str, str]:
+        """What was done that objectives pay for (`mesagym.evals.columns.phrase`)."""
+        about = self.manifest.get("environment")
+        if isinstance(about, Mapping) and (kept := phrases_of(about)):
+            return kept
+        # Runs of before there were phrases: the environment may still be at hand.
+        env = self.config.get("env")
+        name = env.get("name") if isinstance(env, Mapping) else None
+        try:
+            return getattr(registry.environment_class(str(name)), "phrases", {})
+        except UserError:
+            return {}
 
     @property
     def n_seeds(self) -> int:

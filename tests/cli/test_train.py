@@ -101,6 +101,15 @@ def test_a_summary_has_the_verdict_and_what_it_rests_on(run: RunDirectory) -> No
     assert {"verdict", "in_words", "intervals", "random", "alpha"} <= set(summary)
 
 
+def test_a_manifest_keeps_the_words_in_which_its_objectives_are_told(
+    run: RunDirectory,
+) -> None:
+    assert run.manifest["environment"]["phrases"] == {
+        "cheese": "reached the cheese",
+        "corner": "reached the corner",
+    }
+
+
 def test_outcomes_have_random_and_the_oracles_beside_the_trained(
     run: RunDirectory,
 ) -> None:

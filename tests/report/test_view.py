@@ -88,6 +88,21 @@ def test_a_run_is_found_as_it_is_typed_here(folder, monkeypatch):
     assert load_run(folder).directory == "mine"
 
 
+def test_a_run_is_told_in_the_words_that_its_manifest_keeps(make_run):
+    phrases = {"cheese": "ate the cheese"}
+    run = replace(make_run(seeds=2), manifest={"environment": {"phrases": phrases}})
+
+    assert run.phrases == phrases
+
+
+def test_an_older_run_is_told_in_the_words_of_its_environment(make_run):
+    run = make_run(seeds=2)
+    other = replace(run, config={"env": {"name": "of another package"}})
+
+    assert run.phrases["corner"] == "reached the corner"
+    assert other.phrases == {}
+
+
 def test_greedy_episodes_can_be_judged_instead(folder):
     greedy, sampled = load_run(folder, mode="greedy"), load_run(folder)
 
