@@ -13,6 +13,7 @@ from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import OUTCOMES, Tally, in_order, shift_title
 from mesagym.report.view import RunView
+from mesagym.tracking.labels import folded
 
 _MARKS = "D^sv"
 _WIDTH = 0.36
@@ -291,7 +292,7 @@ def _bars_alt(
 
 def _in_two_lines(label: str) -> str:
     """Return a label beside its bar, which is two lines high."""
-    return textwrap.fill(label, max(20, len(label) // 2 + 5))
+    return folded(label, max(20, len(label) // 2 + 8))
 
 
 def _rows_of(

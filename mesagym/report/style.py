@@ -4,7 +4,6 @@ import contextlib
 import html
 import io
 import re
-import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from mesagym.tracking.labels import folded
 
 # Okabe and Ito's colours (Color Universal Design, 2008), which people with any of the
 # common colour-vision deficiencies tell apart; the grey is ours.
@@ -193,7 +194,7 @@ TITLE_WIDTH = 46
 
 def set_title(axes: Axes, text: str) -> None:
     """Set a title, in lines that no panel cuts off."""
-    axes.set_title(textwrap.fill(text, TITLE_WIDTH))
+    axes.set_title(folded(text, TITLE_WIDTH))
 
 
 def clear_frame(axes: Axes) -> None:

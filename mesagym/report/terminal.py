@@ -39,7 +39,7 @@ from mesagym.report.style import rate_text
 from mesagym.report.tally import shift_title
 from mesagym.report.view import RunView, together
 from mesagym.tracking.console import TextFile
-from mesagym.tracking.labels import shared_alpha
+from mesagym.tracking.labels import folded, shared_alpha
 
 # Of the eight colours that every terminal theme keeps legible.
 _LOOK = {
@@ -102,7 +102,7 @@ def results(runs: Sequence[RunView]) -> Group:
     first = runs[0]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     alpha = shared_alpha([run.config for run in runs])
-    table.add_column(f"all at {alpha}" if alpha else "")
+    table.add_column(f"all at\n{alpha}" if alpha else "")
     for heading in (
         "success where\nthey agree",
         f"{_folded(first.base)} first\n(base)",
@@ -111,9 +111,9 @@ def results(runs: Sequence[RunView]) -> Group:
     ):
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(Text(row.label, style="bold"), *map(_cell, row.cells))
+        table.add_row(Text(_narrow(row.label), style="bold"), *map(_cell, row.cells))
     for row in random_rows(runs):
-        table.add_row(Text(row.label), *map(_cell, row.cells), style="dim")
+        table.add_row(Text(_narrow(row.label)), *map(_cell, row.cells), style="dim")
     confidence = first.judged.rule.confidence
     over = "training seeds"
     if all(run.judged.n_seeds == 1 for run in runs):
@@ -143,6 +143,11 @@ def results(runs: Sequence[RunView]) -> Group:
     return Group(*parts)  # pyright: ignore
 
 
+def _narrow(label: str) -> str:
+    """Return a run's label in lines that leave room for the cells beside it."""
+    return folded(label, 13)
+
+
 def _folded(name: str) -> str:
     """Return a name in lines that are hardly wider than the cells below it."""
     return textwrap.fill(name, 14)
@@ -152,6 +157,8 @@ def earned(runs: Sequence[RunView]) -> Group:
     """Return the table of amounts, and what its numbers mean, to print with rich."""
     amounts = [(run.label, run.amounts, run.mode) for run in runs]
     note = f"{IN_WORDS} {scores_note(runs)}"
+    if alpha := shared_alpha([run.config for run in runs]):
+        note += f" All at {alpha}."
     return Group(amount_table(amounts), Text(note, style="dim"), Text(""))
 
 
@@ -179,7 +186,7 @@ def amount_table(sources: Sequence[Source]) -> Table:
         means = (row.trained, row.random, row.reference)
         table.add_row(
             Text(f"  {row.objective}" if first or not several else ""),
-            *[Text(row.label)] * several,
+            *[Text(_narrow(row.label))] * several,
             *(Text(amount_text(mean)) for mean in means),
             Text(score_text(row.score)),
         )

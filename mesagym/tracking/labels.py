@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -194,6 +195,22 @@ def told_apart(labels: Sequence[str], folders: Sequence[str]) -> list[str]:
             found[k] = next(each for each in numbers if each not in taken)
             taken.add(found[k])
     return found
+
+
+def folded(label: str, width: int) -> str:
+    """Return a label in lines, broken between its settings where that can be.
+
+    Args:
+        label: any text.
+        width: characters of a line; a word that is longer is not cut.
+    """
+    # What stands between no-break spaces stays together, unless it alone is too long.
+    parts = [
+        part if len(part) > width else part.replace(" ", "\N{NO-BREAK SPACE}")
+        for part in label.replace(BETWEEN, f"{BETWEEN.rstrip()}\n").split("\n")
+    ]
+    lines = textwrap.wrap(" ".join(parts), width, break_long_words=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def shared_alpha(configs: Sequence[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from mesagym.tracking.labels import (
     ROOM,
     agent_in_words,
     alpha_label,
+    folded,
     joint_labels,
     label_alone,
     settings_in_words,
@@ -172,6 +173,19 @@ def test_an_agent_is_called_with_its_memory() -> None:
     assert agent_in_words("cnn", None) == "cnn"
 
 
+@pytest.mark.parametrize(
+    ("label", "lines"),
+    [
+        ("α = 0.05 · mlp + gru · steps 5M", ["α = 0.05 ·", "mlp + gru ·", "steps 5M"]),
+        ("α = 0.05 · cnn", ["α = 0.05 · cnn"]),
+        ("random, α = 0.05 · mlp + gru", ["random, α = 0.05 ·", "mlp + gru"]),
+        ("a plain sentence that is long", ["a plain sentence", "that is long"]),
+    ],
+)
+def test_a_label_is_folded_between_its_settings(label: str, lines: list[str]) -> None:
+    assert folded(label, 18).split("\n") == lines
+
+
 # --- properties -----------------------------------------------------------------------
 
 CHANGES = st.fixed_dictionaries(
@@ -257,3 +271,12 @@ def test_a_setting_is_a_few_words(config: dict[str, Any]) -> None:
     for text in settings_in_words(config).values():
         assert 0 < len(text) <= ROOM + len("from ")
         assert "\n" not in text
+
+
+@given(st.lists(st.sampled_from(["α = 0.5", "mlp + gru", "steps 5M"]), min_size=1))
+def test_folding_loses_nothing_and_keeps_settings_whole(parts: list[str]) -> None:
+    lines = folded(BETWEEN.join(parts), 17).split("\n")
+    assert (
+        BETWEEN.join(line.removesuffix(" ·") for line in lines).split(BETWEEN) == parts
+    )
+    assert max(map(len, lines)) <= 17
