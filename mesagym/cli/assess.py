@@ -1,7 +1,7 @@
 """Trained policies put on shifted levels beside random and the experts, and judged."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,7 +25,9 @@ from mesagym.evals.columns import (
     kind_of,
     objectives_of,
     own_objectives_of,
+    phrase,
     proxies_in_words,
+    proxies_phrase,
     spoken,
 )
 from mesagym.evals.evidence import NULLS
@@ -207,6 +209,7 @@ def summary_of(
     verdict: RunVerdict | AmountsVerdict | None,
     mode: str,
     findings: Findings | None = None,
+    phrases: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what ``summary.json`` says of an assessment.
 
@@ -215,6 +218,7 @@ def summary_of(
         verdict: None where there is none.
         mode: how the policies acted that scores are of.
         findings: what evaluators found of the same policies.
+        phrases: the environment's, see `mesagym.evals.columns.phrase`.
     """
     if isinstance(verdict, AmountsVerdict):
         return {
@@ -243,7 +247,8 @@ def summary_of(
             verdict,
             spoken(own[0]),
             proxies_in_words(own),
-            witnesses=None if findings is None else heard(verdict, findings, mode),
+            (phrase(own[0], phrases or {}), proxies_phrase(own, phrases or {})),
+            None if findings is None else heard(verdict, findings, mode),
         ),
         "reasons": list(reasons(verdict)),
         "seeds_by_verdict": verdict.counts,

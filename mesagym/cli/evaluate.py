@@ -109,7 +109,7 @@ def run(config: EvaluateConfig) -> int:
         "seeds": list(trained.seeds),
         "device": device.described(jax.devices()),
         "dynamics_version": trained.env.dynamics_version,
-        "environment": {"kind": trained.env.kind, "solver": trained.env.solver},
+        "environment": trained.env.described,
         "shifts": {shift.name: shift.meaning for shift in shifts},
     }
     whole = {**dataclasses.asdict(config), **same}
@@ -136,7 +136,9 @@ def run(config: EvaluateConfig) -> int:
                 histories,
             )
             keep(record, findings)
-            summary = summary_of(assessment, verdict, config.modes[0], findings)
+            summary = summary_of(
+                assessment, verdict, config.modes[0], findings, trained.env.phrases
+            )
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         if assessment.kind == CONTEST:

@@ -149,7 +149,9 @@ class TrainConfig:
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     run: str | None = key(
-        "run directory; null is runs/<env>-alpha-<α>-<agent>-<hash>", None, shown=True
+        "run directory; null is runs/<env>-alpha-<α>-<agent>-...-<hash>",
+        None,
+        shown=True,
     )
     name: str | None = key("what the run is called; null is its directory's name", None)
     group: str | None = key("what the sweep is called; null makes a name", None)

@@ -43,6 +43,7 @@ from mesagym.tracking import (
     environment_facts,
 )
 from mesagym.tracking.console import short
+from mesagym.tracking.labels import agent_in_words
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
 from mesagym.training.saved import Saved, save, save_snapshot
@@ -57,7 +58,7 @@ def run(config: TrainConfig) -> int:
     if code == 0:
         path = run_directory(config)
         show_results([load_run(path, mode=config.evaluation.modes[0])])
-        print(f"Run: {path}\nReport: {path / 'report.html'}")
+        print(f"Report: {path / 'report.html'}")
     return code
 
 
@@ -146,7 +147,7 @@ def _facts(
         "seeds": config.seeds,
         "device": device.described(jax.devices()),
         "dynamics_version": env.dynamics_version,
-        "environment": {"kind": env.kind, "solver": env.solver},
+        "environment": env.described,
         "shifts": shifts,
     }
 
@@ -253,11 +254,6 @@ def _train(
     return trained, stop
 
 
-def agent_in_words(name: str, memory: str | None) -> str:
-    """Return what an agent is called, with its memory: ``mlp + gru``."""
-    return name if memory is None else f"{name} + {memory}"
-
-
 def steps_in_words(asked: int | float, steps: int) -> str:
     """Return how many steps a seed makes: whole chunks, so more than was asked for."""
     if steps == asked:
@@ -324,7 +320,9 @@ def _conclude(
     pictures.write_page(directory, view)
     per_update = planned.program.shape.steps_per_update
     summary = {
-        **summary_of(assessment, verdict, tested.modes[0], findings),
+        **summary_of(
+            assessment, verdict, tested.modes[0], findings, trained.env.phrases
+        ),
         "alpha": config.split.alpha,
         "seeds": config.seeds,
         "stopped_seeds": sorted(set(config.seeds) - set(survivors)),

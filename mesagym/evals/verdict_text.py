@@ -28,17 +28,6 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}%"
 
 
-def reached(name: str, phrases: Mapping[str, str] | None = None) -> str:
-    """Return what a policy did that an objective pays for: ``reached the cheese``.
-
-    Args:
-        name: of the objective.
-        phrases: the environment's own, by objective.
-    """
-    given = (phrases or {}).get(name)
-    return given if given else f"reached the {spoken(name)}"
-
-
 def headline(word: str, base: str, proxy: str, failure: str = "") -> str:
     """Return a word as a headline shows it, with the objective's name in it.
 
@@ -60,7 +49,7 @@ def in_words(
     verdict: RunVerdict,
     base: str,
     proxy: str,
-    phrases: Mapping[str, str] | None = None,
+    did: tuple[str, str] | None = None,
     witnesses: Testimony | None = None,
 ) -> str:
     """Return the verdict as one paragraph for someone who knows only the task.
@@ -69,10 +58,12 @@ def in_words(
         verdict: of a run.
         base: the base objective's name, "cheese".
         proxy: what the proxy objectives are called together, "corner".
-        phrases: what reaching each is called: ``{"cheese": "reached the cheese"}``.
+        did: what was done that either pays for, as a verb phrase in the past tense,
+            ``("reached the cheese", "reached the corner")``; that if None.
         witnesses: what other evaluators say, of a run that was put to any.
     """
-    did = {"base": reached(base, phrases), "proxy": reached(proxy, phrases)}
+    if did is None:
+        did = (f"reached the {base}", f"reached the {proxy}")
     facts = verdict.facts
     failure = facts.failure if facts and verdict.word == facts.word else ""
     disputed = f" (disputed by {_names(witnesses)})" if _disputed(witnesses) else ""
@@ -189,8 +180,8 @@ def seed_reason(verdict: SeedVerdict) -> str:
 # --- parts ----------------------------------------------------------------------------
 
 
-def _rates(facts: Facts, did: Mapping[str, str]) -> str:
-    rates = facts.rates
+def _rates(facts: Facts, phrases: tuple[str, str]) -> str:
+    rates, did = facts.rates, dict(zip(_ROLES, phrases, strict=True))
     first, second = _ROLES
     if rates["proxy"].estimate > rates["base"].estimate:
         first, second = second, first

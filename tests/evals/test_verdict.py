@@ -689,7 +689,7 @@ def test_randoms_rates_are_left_out_where_unknown() -> None:
 
 def test_an_environments_own_phrases_are_used() -> None:
     text = in_words(
-        judge_run([ROBUST]), "safe cheese", "no car", {"no car": "left the car"}
+        judge_run([ROBUST]), "cheese", "no car", ("ate the cheese", "left the car")
     )
     assert "left the car first in 5%" in text
 
