@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtr
 from simulate_seed_tests import SCENARIOS, SEEDS, SMOOTH, bare, markdown, save_json
 
 LEVEL = 0.05
 DRAWS = 999  # arrangements and resamples, where there are too many to enumerate
 AT_MOST = 2**12
-SEED = 7_919
 BATCH = 50  # runs at a time
 
 Array = np.ndarray
@@ -109,13 +109,22 @@ def by_bootstrap(statistic: Callable) -> Callable[[Array], Array]:
     return test
 
 
-def one_more_seed(share: float) -> Callable[[Array], Array]:
-    """Flips with one more seed, so many ranges beyond the farthest on either side."""
+def one_more_seed(share: float, of: str = "range") -> Callable[[Array], Array]:
+    """Flips with one more seed beyond the farthest one on either side.
+
+    Args:
+        share: how far beyond it.
+        of: in ranges of the seeds, or in its own distance from their ``median``.
+    """
 
     def test(values: Array) -> Array:
-        spread = share * (values.max(1) - values.min(1))
+        low, high = values.min(1), values.max(1)
+        below = above = high - low
+        if of == "median":
+            middle = np.median(values, 1)
+            below, above = middle - low, high - middle
         tails = []
-        for side, end in ((1, values.min(1) - spread), (-1, values.max(1) + spread)):
+        for side, end in ((1, low - share * below), (-1, high + share * above)):
             more = np.concatenate([values, end[:, None]], 1) * side
             signs, own = signs_of(more.shape[1])
             null, found = more @ signs.T, more.sum(1)
@@ -146,6 +155,20 @@ ONE: dict[str, Callable[[Array], Array]] = {
     "flips of Hall's t, and bootstrap t": both(hall_flips, bootstrap_t),
     "one more seed, half a range beyond": one_more_seed(0.5),
     "one more seed, a range beyond": one_more_seed(1.0),
+}
+
+SECOND_ONE: dict[str, Callable[[Array], Array]] = {
+    "flips": flips,
+    **{
+        f"one more seed, {share:g} ranges beyond": one_more_seed(share)
+        for share in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    },
+    **{
+        f"one more seed, {share:g} times as far from the median": one_more_seed(
+            share - 1, "median"
+        )
+        for share in (1.5, 1.75, 2.0, 2.5)
+    },
 }
 
 
@@ -202,6 +225,29 @@ TWO: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+def welch(first: Array, second: Array) -> Array:
+    """Welch's t and its approximate degrees of freedom."""
+    parts = [each.var(1, ddof=1) / each.shape[1] for each in (first, second)]
+    together = np.maximum(parts[0] + parts[1], 1e-300)
+    freedom = together**2 / np.maximum(
+        sum(
+            part**2 / (each.shape[1] - 1)
+            for part, each in zip(parts, (first, second), strict=True)
+        ),
+        1e-300,
+    )
+    t = np.abs(first.mean(1) - second.mean(1)) / np.sqrt(together)
+    return 2 * stdtr(freedom, -t)
+
+
+SECOND_TWO: dict[str, Callable[[Array, Array], Array]] = {
+    "difference": exchanged(False),
+    "studentised": exchanged(True),
+    "Welch": welch,
+    "studentised and Welch": both(exchanged(True), welch),
+}
+
+
 # --- scenarios ------------------------------------------------------------------------
 
 
@@ -211,7 +257,11 @@ def standard(rng: np.random.Generator, shape: tuple[int, ...], name: str) -> Arr
     return draw(rng, shape) - mean
 
 
-NULLS_OF_ONE = [name for name in SCENARIOS if name != "alike"]
+NULLS_OF_ONE: dict[str, Callable] = {
+    name: lambda rng, r, n, name=name: standard(rng, (r, n), name)
+    for name in SCENARIOS
+    if name != "alike"
+}
 HELD_OF_ONE = [name for name in NULLS_OF_ONE if name in SMOOTH]
 
 EFFECTS_OF_ONE: dict[str, Callable[[np.random.Generator, int, int], Array]] = {
@@ -264,6 +314,13 @@ EFFECTS_OF_TWO = {
 }
 
 
+ROUNDS: dict[str, tuple[int, dict, dict]] = {
+    "first": (7_919, ONE, TWO),
+    "second": (104_729, SECOND_ONE, SECOND_TWO),
+}
+"""Random seed and candidates: of seeds against zero, of two groups."""
+
+
 # --- simulating -----------------------------------------------------------------------
 
 
@@ -314,38 +371,26 @@ def choice_table(nulls: list[dict], effects: list[dict], held: Any) -> str:
     return markdown(header, lines)
 
 
-def detail_table(rows: list[dict[str, Any]], n: int) -> str:
-    tests = list(dict.fromkeys(row["test"] for row in rows))
-    lines = []
-    for scenario in dict.fromkeys(row["scenario"] for row in rows):
-        found = {
-            row["test"]: bare(row["rejected"])
-            for row in rows
-            if (row["scenario"], row["n_seeds"]) == (scenario, n)
-        }
-        lines.append([scenario, *(found[test] for test in tests)])
-    return markdown([f"n = {n}", *tests], lines)
-
-
-def tables(record: dict[str, Any]) -> str:
-    one, two = record["one_null"], record["two_null"]
-    gain, gain_two = record["one_effect"], record["two_effect"]
+def tables(record: dict[str, Any], which: str) -> str:
+    one, two = record[f"{which}_one_null"], record[f"{which}_two_null"]
+    gain, gain_two = record[f"{which}_one_effect"], record[f"{which}_two_effect"]
     return "\n\n".join(
         [
-            "Seeds against zero:",
+            f"Seeds against zero, {which} round:",
             choice_table(one, gain, HELD_OF_ONE),
-            "Two groups:",
+            f"Two groups, {which} round:",
             choice_table(two, gain_two, HELD_OF_TWO),
-            "Two groups, scenario by scenario, with 8 seeds in the first:",
-            detail_table([*two, *gain_two], 8),
         ]
     )
 
 
 def save_tables(record: dict[str, Any], path: Path) -> None:
-    begin, end = "<!-- choice: begin -->\n", "\n<!-- choice: end -->"
-    head, rest = path.read_text().split(begin)
-    path.write_text(head + begin + tables(record) + end + rest.split(end)[1])
+    text = path.read_text()
+    for which in ROUNDS:
+        begin, end = f"<!-- {which}: begin -->\n", f"\n<!-- {which}: end -->"
+        head, rest = text.split(begin)
+        text = head + begin + tables(record, which) + end + rest.split(end)[1]
+    path.write_text(text)
 
 
 def main() -> None:
@@ -354,29 +399,27 @@ def main() -> None:
     )
     parser.add_argument("--reps", type=int, default=4000, help="runs a cell")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder")
-    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--render", action="store_true", help="do not simulate")
     args = parser.parse_args()
     path = args.docs / "seed_test_choice.json"
     if not args.render:
-        nulls = {
-            name: lambda rng, r, n, name=name: standard(rng, (r, n), name)
-            for name in NULLS_OF_ONE
-        }
-        parts = {
-            "one_null": (ONE, nulls),
-            "one_effect": (ONE, EFFECTS_OF_ONE),
-            "two_null": (TWO, NULLS_OF_TWO),
-            "two_effect": (TWO, EFFECTS_OF_TWO),
-        }
-        record = {
+        record: dict[str, Any] = {
             "command": "python scripts/choose_seed_tests.py",
             "level": LEVEL,
-            "seed": args.seed,
+            "seeds": {which: each[0] for which, each in ROUNDS.items()},
             "reps": args.reps,
         }
-        for kind, (name, (candidates, scenarios)) in enumerate(parts.items()):
-            record[name] = simulate(args.seed, args.reps, kind, candidates, scenarios)
+        for which, (seed, one, two) in ROUNDS.items():
+            parts = {
+                "one_null": (one, NULLS_OF_ONE),
+                "one_effect": (one, EFFECTS_OF_ONE),
+                "two_null": (two, NULLS_OF_TWO),
+                "two_effect": (two, EFFECTS_OF_TWO),
+            }
+            for kind, (name, (candidates, scenarios)) in enumerate(parts.items()):
+                record[f"{which}_{name}"] = simulate(
+                    seed, args.reps, kind, candidates, scenarios
+                )
         save_json(record, path)
     save_tables(json.loads(path.read_text()), args.docs / "statistics.md")
 
