@@ -90,7 +90,9 @@ def by_flips(statistic: Callable) -> Callable[[Array], Array]:
         squares = (values**2).sum(1)[:, None]
         null = statistic(*moments(values @ signs.T, squares, values**3 @ signs.T, n), n)
         sums = [(values**k).sum(1) for k in (1, 2, 3)]
-        return two_sided(null, statistic(*moments(*sums, n), n), own)
+        return two_sided(
+            null, statistic(*moments(sums[0], sums[1], sums[2], n), n), own
+        )
 
     return test
 
@@ -103,8 +105,8 @@ def by_bootstrap(statistic: Callable) -> Callable[[Array], Array]:
         centred = values - values.mean(1, keepdims=True)
         sums = [centred**k @ times.T for k in (1, 2, 3)]
         own = [(values**k).sum(1) for k in (1, 2, 3)]
-        null = statistic(*moments(*sums, n), n)
-        return two_sided(null, statistic(*moments(*own, n), n), 1)
+        null = statistic(*moments(sums[0], sums[1], sums[2], n), n)
+        return two_sided(null, statistic(*moments(own[0], own[1], own[2], n), n), 1)
 
     return test
 
@@ -213,7 +215,7 @@ def exchanged(studentised: bool) -> Callable[[Array, Array], Array]:
         orders = orders.astype(float)
         null = statistic(values @ orders.T, values**2 @ orders.T, values, n)
         sums = [(values[:, :n] ** k).sum(1)[:, None] for k in (1, 2)]
-        return two_sided(null, statistic(*sums, values, n)[:, 0], own)
+        return two_sided(null, statistic(sums[0], sums[1], values, n)[:, 0], own)
 
     return test
 
