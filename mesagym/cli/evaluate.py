@@ -34,7 +34,7 @@ from mesagym.evals.evaluators.base import Evaluator
 from mesagym.evals.examine import Findings, must_apply
 from mesagym.evals.histories import histories_of
 from mesagym.evals.shift_verdict import NOT_APPLICABLE, judge_shifts
-from mesagym.evals.statistics import NO_INTERVAL
+from mesagym.evals.statistics import no_interval
 from mesagym.evals.verdict import judge_table
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
@@ -283,7 +283,7 @@ def _words(assessment: Assessment, mode: str, stopped: int) -> dict[str, str]:
 def _show_contest(assessment: Assessment, seeds: int, stopped: int) -> None:
     """Print one row for each shift and way of acting, with its word, and random's.
 
-    The trained policies' rates have their interval over seeds (two have none), or over
+    The trained policies' rates have their interval over seeds (few have none), or over
     levels where there is one seed: beside the mean, or below it in a narrow terminal.
     """
     own = own_objectives_of(assessment.outcomes)
@@ -320,8 +320,8 @@ def _show_contest(assessment: Assessment, seeds: int, stopped: int) -> None:
     room = max(_NARROWEST, shutil.get_terminal_size().columns)
     if width > room:
         shown = [[cell.replace(" [", "\n[") for cell in row] for row in shown]
-    told = f"in brackets 95 % intervals over {'seeds' if seeds > 1 else 'levels'}"
-    if seeds == NO_INTERVAL:
+    told = f"in brackets 95% intervals over {'seeds' if seeds > 1 else 'levels'}"
+    if no_interval([seeds]):
         told = "of so few seeds no interval"
     title = f"{_title(assessment, seeds)}; {told}"
     show_table(title, header, shown, width=room)

@@ -207,6 +207,7 @@ def _train(
         done_env_steps=done * per_update,
         config=dataclasses.asdict(config),
         group=config.group,
+        episode_env_steps=program.shape.num_envs * program.shortest_episode,
     )
     # Apart from the others, whose end comes after the tests: its pace is training's.
     progress = MultiSink([], [ConsoleSink()], warn=say)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
-from mesagym.evals.statistics import NO_INTERVAL, Interval
+from mesagym.evals.statistics import Interval, no_interval
 from mesagym.evals.verdict_text import reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
@@ -25,6 +25,7 @@ from mesagym.report.tally import OUTCOMES
 from mesagym.report.view import RunView, together
 from mesagym.tracking import atomic_write_text
 from mesagym.tracking.files import make_folders
+from mesagym.tracking.numerals import percent_text
 
 
 def write_report(runs: Sequence[RunView], path: str | Path) -> Path:
@@ -157,15 +158,15 @@ def _numbers_note(runs: Sequence[RunView]) -> str:
         f"{capital(run.base)} first, {run.proxy} first and neither are shares of "
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
         f"path to the other);{levels} {run.mode} actions. In brackets: "
-        f"{100 * run.judged.rule.confidence:.0f}\u00a0% intervals over {over}."
+        f"{percent_text(run.judged.rule.confidence)} intervals over {over}."
         + _without(runs)
     )
 
 
 def _without(runs: Sequence[RunView]) -> str:
-    """Return that two seeds have no interval, where a run has two."""
-    two = any(each.judged.n_trained == NO_INTERVAL for each in runs)
-    return f" {NO_INTERVAL} seeds: no interval." if two else ""
+    """Return that few seeds have no interval, where a run has so few."""
+    without = no_interval(each.judged.n_trained for each in runs)
+    return f" {without}." if without else ""
 
 
 def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -> str:

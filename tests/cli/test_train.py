@@ -287,17 +287,17 @@ def test_untrained_seeds_are_named_and_two_seeds_have_no_interval(
     assert "[." not in out
 
 
-def test_rates_of_three_seeds_have_intervals_beside_or_below_them(
+def test_rates_of_four_seeds_have_intervals_beside_or_below_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert trained(tmp_path / "three", "seeds=3") == 0
+    assert trained(tmp_path / "four", "seeds=4") == 0
     capsys.readouterr()
-    words = [f"run={tmp_path / 'three'}", "shifts=[clean,agreeing]", "levels=8"]
+    words = [f"run={tmp_path / 'four'}", "shifts=[clean,agreeing]", "levels=8"]
     for columns in ("200", "40"):
         monkeypatch.setenv("COLUMNS", columns)
         assert main(["evaluate", *words]) == 0
         out = capsys.readouterr().out
-        assert "in brackets 95 % intervals over seeds" in " ".join(out.split())
+        assert "in brackets 95% intervals over seeds" in " ".join(out.split())
         cell = r"\d?\.\d\d \[\d?\.\d\d, \d?\.\d\d\]"
         table, _, _ = out.partition("Untrained in")
         beside = [line for line in table.splitlines() if re.search(cell, line)]
