@@ -24,6 +24,7 @@ from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, in_words, judge_run
 from mesagym.levels.shift import Shift
+from mesagym.tracking.progress import Progress, silent
 from mesagym.training.saved import Saved
 
 RANDOM_DRAWS = 4
@@ -58,6 +59,7 @@ def pools_for(
     levels: int,
     seed: int,
     say: Callable[[str], None],
+    progress: Progress = silent,
 ) -> dict[str, EvaluationPool]:
     """Return the pools of shifts, leaving out those that the policies cannot see.
 
@@ -67,21 +69,30 @@ def pools_for(
         levels: of each.
         seed: of the levels.
         say: told of each shift that is left out.
+        progress: told of each pool.
 
     Raises:
         UserError: an unknown shift, or none that the policies can be put on.
     """
-    return pools_of(trained, shifts_for(trained.env, names, say), levels, seed)
+    shifts = shifts_for(trained.env, names, say)
+    return pools_of(trained, shifts, levels, seed, progress)
 
 
 def pools_of(
-    trained: Saved, shifts: Sequence[Shift], levels: int, seed: int
+    trained: Saved,
+    shifts: Sequence[Shift],
+    levels: int,
+    seed: int,
+    progress: Progress = silent,
 ) -> dict[str, EvaluationPool]:
     """Return the pools of shifts by name; arguments as those of `pools_for`."""
-    return {
-        shift.name: build_pool(trained.env, trained.env_params, shift, levels, seed)
-        for shift in shifts
-    }
+    pools = {}
+    for number, shift in enumerate(shifts, 1):
+        progress("making levels", number, len(shifts), shift.name)
+        pools[shift.name] = build_pool(
+            trained.env, trained.env_params, shift, levels, seed
+        )
+    return pools
 
 
 def shifts_for(
@@ -107,6 +118,7 @@ def assess(
     pools: dict[str, EvaluationPool],
     seed: int,
     modes: Sequence[str],
+    progress: Progress = silent,
 ) -> Assessment:
     """Put policies, random and the oracles on pools.
 
@@ -115,13 +127,20 @@ def assess(
         pools: by the shift's name.
         seed: of sampled actions.
         modes: how the trained policies act, ``sampled``, ``greedy`` or both.
+        progress: told of each policy on each pool.
     """
     contestants = contestants_of(trained, modes)
     # An oracle reads whole levels, so it belongs to the grid that it is put on.
-    tables = [
-        evaluate(trained.env, [pool], [*contestants, *oracles(pool.env)], seed)
+    work = [
+        (pool, contestant)
         for pool in pools.values()
+        for contestant in [*contestants, *oracles(pool.env)]
     ]
+    tables = []
+    for number, (pool, contestant) in enumerate(work, 1):
+        who = f"{pool.shift.name}, {contestant.name}"
+        progress("testing", number, len(work), who)
+        tables.append(evaluate(trained.env, [pool], [contestant], seed))
     return Assessment(tuple(pools), concatenate(tables))
 
 

@@ -1,6 +1,6 @@
 """Trained policies put to evaluators, and what they found kept beside the outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from mesagym.evals.examine import (
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool, shifts_of
 from mesagym.levels.shift import Shift
+from mesagym.tracking.progress import Progress
 from mesagym.tracking.record import Record
 from mesagym.training.saved import Saved
 
@@ -44,7 +45,7 @@ def find(
     outcomes: Columns,
     modes: Sequence[str],
     seed: int,
-    say: Callable[[str], None],
+    progress: Progress,
     histories: Mapping[str, History],
 ) -> Findings:
     """Put evaluators to trained policies, random and the experts.
@@ -56,7 +57,7 @@ def find(
         outcomes: of all of them on all pools.
         modes: how the trained policies act.
         seed: of everything random.
-        say: told what is under way.
+        progress: told of each evaluator.
         histories: of `histories_of`.
     """
     contestants = (*contestants_of(trained, modes), *oracles(trained.env))
@@ -70,7 +71,7 @@ def find(
         seed,
         **histories,
     )
-    return examine(study, evaluators, say)
+    return examine(study, evaluators, progress)
 
 
 def _untrained(trained: Saved) -> Contestant:

@@ -17,6 +17,7 @@ from mesagym.cli.assess import (
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
 from mesagym.cli.naming import identity, run_directory, run_name, started_from
+from mesagym.cli.phases import Phases
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
@@ -31,7 +32,7 @@ from mesagym.tracking import (
     WandbSink,
     environment_facts,
 )
-from mesagym.tracking.console import short
+from mesagym.tracking.console import duration, short
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
 from mesagym.training.saved import save, save_snapshot
@@ -57,6 +58,12 @@ def carry_through(config: TrainConfig) -> int:
         UserError: before anything is compiled or written, a configuration that
             cannot be; later, what stands in the way of writing.
     """
+    with Phases() as phases:
+        phases("preparing")
+        return _carried_through(config, phases)
+
+
+def _carried_through(config: TrainConfig, phases: Phases) -> int:
     device.use(config.device)
     planned = plan(config)
     shifts = _shifts(config, planned.program.env)
@@ -71,15 +78,18 @@ def carry_through(config: TrainConfig) -> int:
             say(f"'{path}' is complete already")
             return 0
         with _sinks(config, directory) as sinks:
-            trained, stop = _train(config, planned, directory, sinks)
+            trained, stop = _train(config, planned, directory, sinks, phases)
             if stop.name is not None:
                 steps = trained.updates * planned.program.shape.steps_per_update
                 say(
                     f"stopped by {stop.name} after {short(steps)} steps a seed, saved "
                     f"in '{path}'; the same command goes on from there"
+                    if steps
+                    else f"stopped by {stop.name} before the first steps; the same "
+                    "command begins anew"
                 )
                 return STOPPED[stop.name]
-            return _conclude(config, planned, directory, sinks, trained)
+            return _conclude(config, planned, directory, sinks, trained, phases)
 
 
 def _shifts(config: TrainConfig, env: Environment) -> dict[str, str]:
@@ -155,7 +165,11 @@ def _sinks(config: TrainConfig, directory: RunDirectory) -> Any:
 
 
 def _train(
-    config: TrainConfig, planned: Plan, directory: RunDirectory, sinks: MultiSink
+    config: TrainConfig,
+    planned: Plan,
+    directory: RunDirectory,
+    sinks: MultiSink,
+    phases: Phases,
 ) -> tuple[Trained, StopSignal]:
     """Train from the newest checkpoint to the end, or until a signal."""
     import jax
@@ -175,12 +189,13 @@ def _train(
         config=dataclasses.asdict(config),
         group=config.group,
     )
-    # Apart from the others, whose end comes after the tests: its pace is training's.
+    # Apart from the others, whose end comes after the tests: its pace is training's,
+    # and begins when all is compiled.
     progress = MultiSink([], [ConsoleSink()], warn=say)
     source = config.train.start_from
     seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
     agent = agent_in_words(config.agent.name, config.agent.network.memory)
-    say(
+    phases.say(
         f"{config.env.name} {program.env.height}x{program.env.width}, α = "
         f"{config.split.alpha:g}, {agent}, {seeds} x "
         f"{steps_in_words(config.train.steps, program.total_updates * per_update)} in "
@@ -203,13 +218,20 @@ def _train(
         steps = updates * per_update
         save_snapshot(directory, planned.trained(params, survivors), updates, steps)
 
+    def compiled(seconds: float) -> None:
+        phases.close()
+        if seconds >= 1:
+            phases.say(f"compiled in {duration(seconds)}")
+        progress.start(info)
+
     with contextlib.closing(progress), StopSignal().caught() as stop:
         sinks.start(info)
-        progress.start(info)
+        if done >= program.total_updates:
+            progress.start(info)
         trained = train(
             program,
             planned.cells,
-            Hooks(log, keep, say, snapshot),
+            Hooks(log, keep, say, snapshot, phases, compiled),
             resume=None if checkpoint is None else checkpoint.arrays,
             save_seconds=config.train.save_seconds,
             stop=stop,
@@ -239,6 +261,7 @@ def _conclude(
     directory: RunDirectory,
     sinks: MultiSink,
     result: Trained,
+    phases: Phases,
 ) -> int:
     """Save the policies, test them, draw, and last of all call the run complete."""
     import jax
@@ -254,15 +277,17 @@ def _conclude(
     trained = planned.trained(params, survivors)
     save(directory, trained)
     tested = config.evaluation
-    say(f"testing on {tested.levels} levels of each shift")
-    pools = pools_for(trained, config.shifts.names, tested.levels, tested.seed, say)
-    assessment = assess(trained, pools, tested.seed, tested.modes)
+    phases.say(f"testing on {tested.levels} levels of each shift")
+    pools = pools_for(
+        trained, config.shifts.names, tested.levels, tested.seed, phases.say, phases
+    )
+    assessment = assess(trained, pools, tested.seed, tested.modes, phases)
     verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
     outcomes = as_table(assessment.outcomes)
     directory.write_outcomes(outcomes)
-    say("drawing")
-    view = pictures.complete(directory, pools)
-    pictures.write_page(directory, view)
+    phases.say("drawing")
+    view = pictures.complete(directory, pools, phases)
+    pictures.write_page(directory, view, phases)
     per_update = planned.program.shape.steps_per_update
     summary = {
         **summary_of(assessment, verdict, tested.modes[0]),

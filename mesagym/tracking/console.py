@@ -60,9 +60,6 @@ class Pace:
 
     def update(self, done: int, now: float) -> None:
         """Take note of how many steps each seed has done by now."""
-        # Time up to the first chunk's end is mostly compilation.
-        if len(self._marks) == 2 and self._marks[0] is self._first:
-            self._marks.popleft()
         self.done = done
         self._marks.append((now, done))
 
@@ -78,9 +75,7 @@ class Pace:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds to the end at this rate; NaN before a chunk without compilation."""
-        if self._marks[0] is self._first:
-            return math.nan
+        """Seconds to the end at this rate; NaN before the first chunk."""
         rate = self.steps_per_second / self._seeds if self._seeds else math.nan
         return (1 - self.fraction) * self._total / rate if rate > 0 else math.nan
 
@@ -94,6 +89,8 @@ class ConsoleSink:
 
     Shows percent, environment steps a second over all seeds, time left, and the
     mean return of each objective over the episodes that ended in the last chunk.
+    Time runs from ``start``: called once the program is compiled, no speed has
+    compilation in it.
     """
 
     def __init__(
