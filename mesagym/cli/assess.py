@@ -9,6 +9,7 @@ import numpy as np
 
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.envs.base import Environment
+from mesagym.envs.level_files import read_levels
 from mesagym.errors import UserError
 from mesagym.evals.amounts import IN_WORDS, Amounts
 from mesagym.evals.columns import (
@@ -98,7 +99,10 @@ def pools_of(
 def shifts_for(
     env: Environment, names: Sequence[str], say: Callable[[str], None]
 ) -> list[Shift]:
-    """Return the shifts that policies trained in ``env`` can see; see `pools_for`."""
+    """Return the shifts that policies trained in ``env`` can see; see `pools_for`.
+
+    Levels of a folder are read, so that a text that breaks a rule is refused at once.
+    """
     chosen = choose_shifts(env, names)
     usable = [shift for shift in chosen if fits(env, shift)]
     for shift in chosen:
@@ -110,6 +114,9 @@ def shifts_for(
     if not usable:
         names = ", ".join(each.name for each in chosen)
         raise UserError(f"shifts: these policies fit none of {names}")
+    for shift in usable:
+        if shift.folder is not None:
+            read_levels(env, shift.folder)
     return usable
 
 

@@ -10,6 +10,7 @@ from mesagym.cli import device
 from mesagym.cli.assess import (
     assess,
     pools_for,
+    shifts_for,
     summary_of,
     tested_always,
     verdict_of,
@@ -21,7 +22,7 @@ from mesagym.cli.phases import Phases
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
-from mesagym.evals.shifts import choose_shifts
+from mesagym.evals.shifts import EvaluationPool, choose_shifts
 from mesagym.tracking import (
     ConsoleSink,
     FileSink,
@@ -33,9 +34,10 @@ from mesagym.tracking import (
     environment_facts,
 )
 from mesagym.tracking.console import duration, short
+from mesagym.tracking.progress import silent
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
-from mesagym.training.saved import save, save_snapshot
+from mesagym.training.saved import checkpoint_facts, save, save_snapshot
 
 
 def run(config: TrainConfig) -> int:
@@ -63,11 +65,36 @@ def carry_through(config: TrainConfig) -> int:
         return _carried_through(config, phases)
 
 
+def refuse(config: TrainConfig) -> None:
+    """Refuse a training that cannot be; compile, draw and write nothing.
+
+    For several trainings, all of which are looked at before the first begins.
+
+    Raises:
+        UserError: as `carry_through`, before anything is written.
+    """
+    device.use(config.device)
+    _shifts(config, plan(config).program.env)
+    RunDirectory.check(run_directory(config), identity(config))
+
+
 def _carried_through(config: TrainConfig, phases: Phases) -> int:
     device.use(config.device)
     planned = plan(config)
     shifts = _shifts(config, planned.program.env)
     path = run_directory(config)
+    pools = {}
+    if not RunDirectory.check(path, identity(config)):
+        # Not after training: an environment that has no level of a shift is refused
+        # while there is nothing to lose.
+        pools = pools_for(
+            planned.trained(None, tuple(config.seeds)),
+            config.shifts.names,
+            config.evaluation.levels,
+            config.evaluation.seed,
+            phases.say,
+            phases,
+        )
     with RunDirectory.open(
         path,
         dataclasses.asdict(config),
@@ -89,15 +116,17 @@ def _carried_through(config: TrainConfig, phases: Phases) -> int:
                     "command begins anew"
                 )
                 return STOPPED[stop.name]
-            return _conclude(config, planned, directory, sinks, trained, phases)
+            return _conclude(config, planned, directory, sinks, trained, pools, phases)
 
 
 def _shifts(config: TrainConfig, env: Environment) -> dict[str, str]:
     """Return the shifts that a run is tested on, and what each means.
 
     Raises:
-        UserError: one that every training is tested on is missing.
+        UserError: an unknown one, one whose levels cannot be read; one that every
+            training is tested on is missing.
     """
+    shifts_for(env, config.shifts.names, silent)
     shifts = {
         each.name: each.meaning for each in choose_shifts(env, config.shifts.names)
     }
@@ -208,8 +237,12 @@ def _train(
         for each in (sinks, progress):
             each.log(rows, step=int(np.max(rows["update"])))
 
+    policies = planned.trained(None, tuple(config.seeds))
+
     def keep(updates: int, arrays: Rows) -> None:
-        directory.save_checkpoint(updates, arrays, {"updates": updates})
+        steps = updates * per_update
+        facts = checkpoint_facts(policies, updates, steps, info.total_env_steps)
+        directory.save_checkpoint(updates, arrays, facts)
 
     def snapshot(updates: int, params: Any, alive: np.ndarray) -> None:
         there = np.flatnonzero(alive)
@@ -261,6 +294,7 @@ def _conclude(
     directory: RunDirectory,
     sinks: MultiSink,
     result: Trained,
+    pools: dict[str, EvaluationPool],
     phases: Phases,
 ) -> int:
     """Save the policies, test them, draw, and last of all call the run complete."""
@@ -278,9 +312,6 @@ def _conclude(
     save(directory, trained)
     tested = config.evaluation
     phases.say(f"testing on {tested.levels} levels of each shift")
-    pools = pools_for(
-        trained, config.shifts.names, tested.levels, tested.seed, phases.say, phases
-    )
     assessment = assess(trained, pools, tested.seed, tested.modes, phases)
     verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
     outcomes = as_table(assessment.outcomes)

@@ -285,6 +285,16 @@ def short(number: int | float) -> str:
     return f"{number:.0f}"
 
 
+def progress_in_words(checkpoint: Mapping[str, int]) -> str:
+    """Return how far a training is: ``after 1.20M of 5.00M steps``.
+
+    Args:
+        checkpoint: ``env_steps`` and ``total_env_steps``, of each seed.
+    """
+    done, total = checkpoint["env_steps"], checkpoint["total_env_steps"]
+    return f"after {short(done)} of {short(total)} steps"
+
+
 def duration(seconds: int | float) -> str:
     """Write a time: 8s, 1m23s, 2h05m."""
     if not math.isfinite(seconds):

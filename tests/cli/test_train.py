@@ -376,17 +376,6 @@ def test_a_page_of_several_runs_goes_to_the_folder_that_holds_them_all(
     assert report.where(config) == Path(place.format(here=tmp_path)) / "report.html"
 
 
-def test_a_report_of_a_run_that_has_no_outcomes_is_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "begun"
-    with RunDirectory.open(path, {"split": {"alpha": 0}}, manifest={}):
-        pass
-    assert main(["report", f"run={path}"]) == 2
-    err = capsys.readouterr().err
-    assert "no trained policy yet" in err.splitlines()[-1]
-
-
 def test_the_demo_compares_two_runs_and_says_where_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
