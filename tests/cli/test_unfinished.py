@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -187,36 +186,6 @@ def test_a_seed_that_lost_its_loss_is_not_read(run: Path, capsys: Err) -> None:
     assert "no policy of seed 0 in its checkpoint" in capsys.readouterr().err
 
 
-def test_a_reader_finds_a_whole_checkpoint_at_any_moment_of_saving(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "run"
-    over = threading.Event()
-
-    def fail(line: str) -> None:
-        raise AssertionError(line)
-
-    with RunDirectory.open(path, {}, manifest={}) as directory:
-        directory.save_checkpoint(0, {"a": np.zeros(9)}, {})
-
-        def save() -> None:
-            for step in range(1, 300):
-                directory.save_checkpoint(step, {"a": np.full(9, step)}, {})
-            over.set()
-
-        writer = threading.Thread(target=save)
-        writer.start()
-        seen = []
-        while not over.is_set():
-            found = RunDirectory.read(path).load_checkpoint(fail)
-            assert found is not None
-            assert found.arrays["a"].tolist() == [found.step] * 9
-            seen.append(found.step)
-        writer.join()
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 1
-
-
 @pytest.mark.slow
 def test_a_run_in_training_is_evaluated_then_stopped_and_evaluated_again(
     tmp_path: Path, capsys: Err
@@ -236,5 +205,5 @@ def test_a_run_in_training_is_evaluated_then_stopped_and_evaluated_again(
             training.communicate()
     assert main(["report", f"run={path}"]) == 0
     out, _ = capsys.readouterr()
-    assert out.count("of 1.00M steps of each seed") == 2
+    assert out.count("of 1.01M steps of each seed") == 2  # 123 whole chunks
     RunDirectory.read(path).verify()
