@@ -65,11 +65,12 @@ def meant(name: str, known: Mapping[str, object]) -> list[str]:
     }
     if near := difflib.get_close_matches(last, inside, n=1, cutoff=0.7):
         return inside[near[0]]
+    # Its section is misspelt: one that is not leaves too little to compare.
+    there = {_section(key) for key in known}
     alike = [key for key in known if key.count(".") == name.count(".")]
+    alike = [] if section in there else alike
     if close := difflib.get_close_matches(name, alike, n=1, cutoff=0.6):
         return close
-    if close := [key for key in alike if name.startswith(key)]:
-        return close[:1]
     # Misspelt and in no section of its own.
     near = difflib.get_close_matches(last, words, n=1, cutoff=0.75)
     return words[near[0]] if near else []
