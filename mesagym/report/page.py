@@ -41,6 +41,28 @@ def write_report(runs: Sequence[RunView], path: str | Path) -> Path:
     return path
 
 
+def must_be_comparable(runs: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    """Refuse to compare runs that no page could show together.
+
+    Args:
+        runs: of each its objectives and the kind of its environment.
+
+    Raises:
+        UserError: they differ.
+    """
+    if len({names for names, _ in runs}) > 1:
+        listed = " and ".join(sorted({f"({', '.join(names)})" for names, _ in runs}))
+        raise UserError(
+            f"report: these runs have different objectives, {listed}; make one report "
+            "for each"
+        )
+    if len({kind for _, kind in runs}) > 1:
+        raise UserError(
+            "report: some of these runs are contests and others have amounts; make one "
+            "report for each kind"
+        )
+
+
 def report_html(runs: Sequence[RunView]) -> str:
     """Return the report as HTML that refers to nothing outside itself.
 
@@ -52,18 +74,7 @@ def report_html(runs: Sequence[RunView]) -> str:
     """
     if not runs:
         raise UserError("report: no run was given; name at least one run directory")
-    names = {run.objective_names for run in runs}
-    if len(names) > 1:
-        listed = " and ".join(sorted("(" + ", ".join(each) + ")" for each in names))
-        raise UserError(
-            f"report: these runs have different objectives, {listed}; make one report "
-            "for each"
-        )
-    if len({run.kind for run in runs}) > 1:
-        raise UserError(
-            "report: some of these runs are contests and others have amounts; make one "
-            "report for each kind"
-        )
+    must_be_comparable([(run.objective_names, run.kind) for run in runs])
     runs = together(runs)
     css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
     contest = runs[0].kind == CONTEST
@@ -71,6 +82,7 @@ def report_html(runs: Sequence[RunView]) -> str:
     first = [_numbers(runs), _outcomes(runs)] if contest else [amounts_page.body(runs)]
     sections = [
         _head(runs, question) if contest else amounts_page.head(runs, question),
+        _unfinished(runs),
         *first,
         per_shift.section(runs),
         _findings(runs),
@@ -126,6 +138,17 @@ def _head(runs: Sequence[RunView], question: str) -> str:
         f'<p class="lede">{escape(lede)}</p>\n'
         + (f'<p class="note">{escape(about)}</p>\n' if about else "")
         + f'<div class="verdicts">{"".join(cards)}</div>'
+    )
+
+
+def _unfinished(runs: Sequence[RunView]) -> str:
+    """Return which runs have not come to their end, empty where all have."""
+    return "\n".join(
+        f'<p class="note"><strong>{escape(run.label)}</strong>, '
+        f"{escape(run.unfinished)} of each seed: all that is shown of it is of its "
+        "last checkpoint and may change.</p>"
+        for run in runs
+        if run.unfinished
     )
 
 

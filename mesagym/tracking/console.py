@@ -60,9 +60,6 @@ class Pace:
 
     def update(self, done: int, now: float) -> None:
         """Take note of how many steps each seed has done by now."""
-        # Time up to the first chunk's end is mostly compilation.
-        if len(self._marks) == 2 and self._marks[0] is self._first:
-            self._marks.popleft()
         self.done = done
         self._marks.append((now, done))
 
@@ -78,9 +75,7 @@ class Pace:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds to the end at this rate; NaN before a chunk without compilation."""
-        if self._marks[0] is self._first:
-            return math.nan
+        """Seconds to the end at this rate; NaN before the first chunk."""
         rate = self.steps_per_second / self._seeds if self._seeds else math.nan
         return (1 - self.fraction) * self._total / rate if rate > 0 else math.nan
 
@@ -95,7 +90,8 @@ class ConsoleSink:
     Shows percent, environment steps a second over all seeds, time left, and the
     mean return of each objective over the episodes that ended last: in the last chunk,
     or in as many steps as one episode can take, for failed ones may end together. The
-    first so many steps do not count, see `mesagym.tracking.sinks.too_early`.
+    first so many steps do not count, see `mesagym.tracking.sinks.too_early`. Time runs
+    from ``start``: called once the program is compiled, no speed has compilation in it.
     """
 
     def __init__(
@@ -309,6 +305,16 @@ def short(number: int | float) -> str:
             digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
             return f"{value:.{digits}f}{unit}"
     return f"{number:z.0f}"
+
+
+def progress_in_words(checkpoint: Mapping[str, int]) -> str:
+    """Return how far a training is: ``after 1.20M of 5.00M steps``.
+
+    Args:
+        checkpoint: ``env_steps`` and ``total_env_steps``, of each seed.
+    """
+    done, total = checkpoint["env_steps"], checkpoint["total_env_steps"]
+    return f"after {short(done)} of {short(total)} steps"
 
 
 def duration(seconds: int | float) -> str:
