@@ -203,7 +203,9 @@ def trend(
     The statistic is the slope of the least-squares line, pooled over strata: the sum
     over strata of the products of deviations from the stratum's means, over that of
     the squared deviations of the factor. The null hypothesis is that within a stratum
-    the factor has nothing to do with the numbers; its settings are exchanged there.
+    the factor has nothing to do with the numbers, their spread included; its settings
+    are exchanged there. Where the spread alone differs between settings it can reject
+    too often (docs/statistics.md).
 
     Args:
         values: one number a seed.

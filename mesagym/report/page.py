@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
-from mesagym.evals.statistics import Interval, no_interval
+from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict_text import reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
@@ -17,6 +17,7 @@ from mesagym.report.provenance import origins, provenance, setting
 from mesagym.report.results import (
     Cell,
     Row,
+    intervals_note,
     random_rows,
     trained_row,
 )
@@ -25,7 +26,6 @@ from mesagym.report.tally import OUTCOMES
 from mesagym.report.view import RunView, together
 from mesagym.tracking import atomic_write_text
 from mesagym.tracking.files import make_folders
-from mesagym.tracking.numerals import percent_text
 
 
 def write_report(runs: Sequence[RunView], path: str | Path) -> Path:
@@ -176,20 +176,15 @@ def _numbers_note(runs: Sequence[RunView]) -> str:
     over = "training seeds"
     if all(each.judged.n_seeds == 1 for each in runs):
         over = "levels, for a single seed"
+    rows = [trained_row(each) for each in runs]
+    brackets = intervals_note(rows, run.judged.rule.confidence, over)
     levels = f" {clean.trials.max()} episodes a seed," if clean else ""
     return (
         f"{capital(run.base)} first, {run.proxy} first and neither are shares of "
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
-        f"path to the other);{levels} {run.mode} actions. In brackets: "
-        f"{percent_text(run.judged.rule.confidence)} intervals over {over}."
-        + _without(runs)
+        f"path to the other);{levels} {run.mode} actions."
+        + (f" {capital(brackets)}." if brackets else "")
     )
-
-
-def _without(runs: Sequence[RunView]) -> str:
-    """Return that few seeds have no interval, where a run has so few."""
-    without = no_interval(each.judged.n_trained for each in runs)
-    return f" {without}." if without else ""
 
 
 def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -> str:
