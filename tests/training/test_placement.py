@@ -52,7 +52,7 @@ def test_what_was_compiled_ahead_is_not_compiled_again_by_a_call():
 
     function, heard = placement.over_cells(square, "map"), []
 
-    def listen(event, duration, **about):
+    def listen(event: str, duration_secs: float, **about: str | int) -> None:
         heard.append(about.get("fun_name"))
 
     cells = np.arange(3.0, dtype=np.float32)
