@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,11 @@ def run(config: EvaluateConfig) -> int:
             say(f"'{record.path}' is complete already; this is what it says")
             outcomes = columns_of(record.read_outcomes())
             assessment = Assessment(tuple(names), outcomes)
-            summary = record.read_summary()
+            # Its rows are judged anew: it may be older than the rule.
+            verdict = verdict_of(assessment, config.modes, stopped)
+            summary = summary_of(assessment, verdict, config.modes[0])
+            if otherwise := _otherwise(record.read_summary(), summary):
+                say(otherwise)
             findings = kept(record)
         else:
             say(f"testing on {config.levels} levels of each shift")
@@ -150,6 +154,14 @@ def run(config: EvaluateConfig) -> int:
             print(summary["in_words"])
         print(f"Evaluation: {record.path}")
     return 0
+
+
+def _otherwise(kept: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return that an evaluation's own summary has another word, if it has."""
+    word, rule = kept.get("verdict"), kept.get("rule", 1)
+    if not word or word == now.get("verdict"):
+        return ""
+    return f"judged by rule {now['rule']}; its summary, by rule {rule}, says '{word}'"
 
 
 def _evaluators(names: list[str], trained: Saved) -> list[Evaluator]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
-from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.evals.amounts_verdict import DEFAULT_AMOUNTS_RULE, amounts_in_words
+from mesagym.evals.verdict_rule import RULE, UNTRAINED
 from mesagym.evals.verdict_text import in_words
 from mesagym.report.view import RunView, load_run
 from mesagym.reproductions.claim import Claim
@@ -28,7 +28,7 @@ class Assessed:
     """Success on agreeing levels, or the base score on levels as in training."""
     competent: Mapping[int, bool]
     words: Mapping[int, str]
-    """The verdict on each seed; empty where outcomes are amounts."""
+    """The verdict on each seed; where outcomes are amounts, of those that have one."""
     readings: Mapping[str, Any]
     """By policy and shift, lists with one entry a seed (`outcomes_of`)."""
 
@@ -73,7 +73,7 @@ def assessed(
         view,
         dict(zip(seeds, scores, strict=True)),
         dict(zip(seeds, map(bool, passed), strict=True)),
-        {},
+        view.amounts_verdict.seeds if view.amounts_verdict else {},
         readings,
     )
 
@@ -100,10 +100,10 @@ def card_of(
     """
     condition = document["conditions"][name]
     view = told.view
-    verdict = None
-    if view.verdict is not None:
-        said = in_words(view.verdict, view.base, view.proxy)
-        verdict = {"word": view.verdict.word, "in_words": said}
+    # What training stopped was not tested, and counts as untrained.
+    stopped = {
+        int(s): UNTRAINED for s in policy["seeds"] if int(s) not in told.competent
+    }
     rows = [
         {
             "seed": int(seed),
@@ -112,7 +112,7 @@ def card_of(
             "kept": int(seed) in kept,
             "competence": told.competence.get(int(seed)),
             "competent": told.competent.get(int(seed), False),
-            "verdict": told.words.get(int(seed)),
+            "verdict": told.words.get(int(seed), stopped.get(int(seed))),
         }
         for seed, each in policy["seeds"].items()
     ]
@@ -121,7 +121,7 @@ def card_of(
         "result": {key: document[key] for key in ("name", "id", "scale")}
         | {"title": result.title},
         "environment": condition["environment"],
-        "kind": "contest" if verdict else "allocation",
+        "kind": view.kind,
         "objectives": list(view.objective_names),
         "alpha": view.config.get("split", {}).get("alpha"),
         "env_steps": condition["env_steps"],
@@ -131,12 +131,24 @@ def card_of(
         "versions": {
             each: document["packages"].get(each) for each in ("mesagym", "jax", "flax")
         },
-        "verdict": verdict,
+        "verdict": _verdict(view),
         "representative": first,
         "seeds": rows,
         "readings": told.readings,
         "policy": policy,
     }
+
+
+def _verdict(view: RunView) -> dict[str, Any] | None:
+    """Return the word for all seeds, the sentence, and the rule that gave them."""
+    if view.verdict is not None:
+        word, said = view.verdict.word, in_words(view.verdict, view.base, view.proxy)
+    elif view.amounts_verdict is not None:
+        word = view.amounts_verdict.word
+        said = amounts_in_words(view.amounts_verdict)
+    else:
+        return None
+    return {"word": word, "in_words": said, "rule": RULE}
 
 
 def _means(figures: Mapping[str, Sequence[int | float]]) -> dict[str, float]:
