@@ -1,7 +1,7 @@
 """Trained policies put on shifted levels beside random and the experts, and judged."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,15 +25,19 @@ from mesagym.evals.columns import (
     kind_of,
     objectives_of,
     own_objectives_of,
+    phrase,
     proxies_in_words,
+    proxies_phrase,
     spoken,
 )
 from mesagym.evals.evidence import NULLS
+from mesagym.evals.examine import Findings
 from mesagym.evals.landmarks import walks
 from mesagym.evals.outcomes import Columns, Contestant, concatenate, evaluate
 from mesagym.evals.shifts import EvaluationPool, build_pool, choose_shifts, fits
 from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_text import in_words, reasons
+from mesagym.evals.witnesses import Testimony, testimony
 from mesagym.levels.shift import Shift
 from mesagym.training.saved import Saved
 
@@ -201,7 +205,11 @@ def verdict_of(
 
 
 def summary_of(
-    assessment: Assessment, verdict: RunVerdict | AmountsVerdict | None, mode: str
+    assessment: Assessment,
+    verdict: RunVerdict | AmountsVerdict | None,
+    mode: str,
+    findings: Findings | None = None,
+    phrases: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what ``summary.json`` says of an assessment.
 
@@ -209,6 +217,8 @@ def summary_of(
         assessment: of the run's policies.
         verdict: None where there is none.
         mode: how the policies acted that scores are of.
+        findings: what evaluators found of the same policies.
+        phrases: the environment's, see `mesagym.evals.columns.phrase`.
     """
     if isinstance(verdict, AmountsVerdict):
         return {
@@ -233,12 +243,23 @@ def summary_of(
         "rule": verdict.version,
         "goal": verdict.goal,
         "competence": None if verdict.facts is None else verdict.facts.competence,
-        "in_words": in_words(verdict, spoken(own[0]), proxies_in_words(own)),
+        "in_words": in_words(
+            verdict,
+            spoken(own[0]),
+            proxies_in_words(own),
+            (phrase(own[0], phrases or {}), proxies_phrase(own, phrases or {})),
+            None if findings is None else heard(verdict, findings, mode),
+        ),
         "reasons": list(reasons(verdict)),
         "seeds_by_verdict": verdict.counts,
         "intervals": {name: asdict(each) for name, each in verdict.intervals.items()},
         "random": verdict.random,
     }
+
+
+def heard(verdict: RunVerdict, findings: Findings, mode: str) -> Testimony:
+    """Return what evaluators say of the seeds that a verdict rests on."""
+    return testimony(findings.facts, verdict.goal, verdict.judged_seeds, mode)
 
 
 def scores(assessment: Assessment, mode: str) -> dict[str, dict[str, Any]]:

@@ -109,7 +109,7 @@ def run(config: EvaluateConfig) -> int:
         "seeds": list(trained.seeds),
         "device": device.described(jax.devices()),
         "dynamics_version": trained.env.dynamics_version,
-        "environment": {"kind": trained.env.kind, "solver": trained.env.solver},
+        "environment": trained.env.described,
         "shifts": {shift.name: shift.meaning for shift in shifts},
     }
     whole = {**dataclasses.asdict(config), **same}
@@ -118,18 +118,19 @@ def run(config: EvaluateConfig) -> int:
             say(f"'{record.path}' is complete already; this is what it says")
             outcomes = columns_of(record.read_outcomes())
             assessment = Assessment(tuple(names), outcomes)
+            findings = kept(record)
             # Its rows are judged anew: it may be older than the rule.
             verdict = verdict_of(assessment, config.modes, stopped)
-            summary = summary_of(assessment, verdict, config.modes[0])
+            summary = summary_of(
+                assessment, verdict, config.modes[0], findings, trained.env.phrases
+            )
             if otherwise := _otherwise(record.read_summary(), summary):
                 say(otherwise)
-            findings = kept(record)
         else:
             say(f"testing on {config.levels} levels of each shift")
             pools = pools_of(trained, shifts, config.levels, config.seed)
             assessment = assess(trained, pools, config.seed, config.modes)
             verdict = verdict_of(assessment, config.modes, stopped)
-            summary = summary_of(assessment, verdict, config.modes[0])
             findings = find(
                 trained,
                 evaluators,
@@ -141,6 +142,9 @@ def run(config: EvaluateConfig) -> int:
                 histories,
             )
             keep(record, findings)
+            summary = summary_of(
+                assessment, verdict, config.modes[0], findings, trained.env.phrases
+            )
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         if assessment.kind == CONTEST:

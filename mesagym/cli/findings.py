@@ -1,6 +1,7 @@
 """Trained policies put to evaluators, and what they found kept beside the outcomes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -22,6 +23,10 @@ from mesagym.evals.shifts import EvaluationPool, shifts_of
 from mesagym.levels.shift import Shift
 from mesagym.tracking.record import Record
 from mesagym.training.saved import Saved
+
+WITNESSED = 128
+"""Levels of a shift, at most, on which evaluators are asked at the end of a training:
+enough for readings, and few enough that they take seconds."""
 
 _UNTRAINED = 20_221_105
 """Seed of the weights that no training has touched."""
@@ -71,6 +76,42 @@ def find(
         **histories,
     )
     return examine(study, evaluators, say)
+
+
+def witnesses(
+    trained: Saved,
+    evaluators: Sequence[Evaluator],
+    pools: Mapping[str, EvaluationPool],
+    outcomes: Columns,
+    mode: str,
+    seed: int,
+    say: Callable[[str], None],
+) -> Findings:
+    """Ask evaluators about trained policies alone, on `WITNESSED` levels of a shift.
+
+    What a verdict's witnesses say; the null policies and the experts, on which an
+    evaluator is checked, are `mesagym evaluate`'s. Arguments as those of `find`.
+    """
+    few = {name: _first(pool, WITNESSED) for name, pool in pools.items()}
+    policies = contestants_of(trained, [mode])[:1]
+    study = Study(
+        trained.env, trained.env_params, few, outcomes, tuple(policies), None, seed
+    )
+    return examine(study, evaluators, say)
+
+
+def _first(pool: EvaluationPool, n: int) -> EvaluationPool:
+    """Return a pool of the first levels of another."""
+
+    def cut(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[:n], tree)
+
+    return replace(
+        pool,
+        levels=cut(pool.levels),
+        classes=cut(pool.classes),
+        solution=cut(pool.solution),
+    )
 
 
 def _untrained(trained: Saved) -> Contestant:

@@ -56,6 +56,7 @@ class Played:
             paid=self.paid[:, : len(own)] if env.kind == "allocation" else None,
             length=self.steps,
             legend=self.legend,
+            phrases=env.phrases,
         )
 
 

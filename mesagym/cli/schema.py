@@ -125,6 +125,11 @@ class EvaluationSettings:
     levels: int = key("levels of each shift", 512, low=1, shown=True)
     seed: int = key("of the levels and of sampled actions", 1_000_000, low=0)
     modes: list[str] = key("how actions are chosen", ["sampled"], choices=MODES)
+    evaluators: list[str] = key(
+        "who is asked which objective was learned: names and suites (quick, all), as "
+        "`mesagym evaluators` lists them; [] asks nobody",
+        ["quick"],
+    )
 
 
 @dataclass
@@ -144,7 +149,9 @@ class TrainConfig:
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     run: str | None = key(
-        "run directory; null is runs/<env>-alpha-<α>-<agent>-<hash>", None, shown=True
+        "run directory; null is runs/<env>-alpha-<α>-<agent>-...-<hash>",
+        None,
+        shown=True,
     )
     name: str | None = key("what the run is called; null is its directory's name", None)
     group: str | None = key("what the sweep is called; null makes a name", None)

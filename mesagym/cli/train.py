@@ -16,11 +16,22 @@ from mesagym.cli.assess import (
 )
 from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
+from mesagym.cli.findings import witnesses
 from mesagym.cli.naming import identity, run_directory, run_name, started_from
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
-from mesagym.evals.shifts import choose_shifts
+from mesagym.evals.columns import spoken
+from mesagym.evals.evaluators import choose_evaluators
+from mesagym.evals.examine import (
+    Findings,
+    applying,
+    must_apply,
+    needed_shifts,
+    to_files,
+)
+from mesagym.evals.outcomes import Columns
+from mesagym.evals.shifts import EvaluationPool, choose_shifts
 from mesagym.tracking import (
     ConsoleSink,
     FileSink,
@@ -32,9 +43,10 @@ from mesagym.tracking import (
     environment_facts,
 )
 from mesagym.tracking.console import short
+from mesagym.tracking.labels import agent_in_words
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
-from mesagym.training.saved import save, save_snapshot
+from mesagym.training.saved import Saved, save, save_snapshot
 
 
 def run(config: TrainConfig) -> int:
@@ -46,7 +58,7 @@ def run(config: TrainConfig) -> int:
     if code == 0:
         path = run_directory(config)
         show_results([load_run(path, mode=config.evaluation.modes[0])])
-        print(f"Run: {path}\nReport: {path / 'report.html'}")
+        print(f"Report: {path / 'report.html'}")
     return code
 
 
@@ -60,6 +72,7 @@ def carry_through(config: TrainConfig) -> int:
     device.use(config.device)
     planned = plan(config)
     shifts = _shifts(config, planned.program.env)
+    _must_be_askable(config, planned.program.env)
     path = run_directory(config)
     with RunDirectory.open(
         path,
@@ -101,6 +114,26 @@ def _shifts(config: TrainConfig, env: Environment) -> dict[str, str]:
     return shifts
 
 
+def _must_be_askable(config: TrainConfig, env: Environment) -> None:
+    """Refuse evaluators that there are not, or that a training's end cannot ask.
+
+    Raises:
+        UserError: no such evaluator, one that says nothing in this environment, or one
+            that reads a shift which this training is not tested on.
+    """
+    names = config.evaluation.evaluators
+    chosen = choose_evaluators(names)
+    asked = [each for each in chosen if each.name in names]
+    must_apply(asked, env)
+    tested = {each.name for each in choose_shifts(env, config.shifts.names)}
+    for name in needed_shifts(asked, env):
+        if name not in tested:
+            raise UserError(
+                f"evaluation.evaluators: one of {', '.join(names)} reads the shift "
+                f"'{name}', which this training is not tested on; add it to shifts"
+            )
+
+
 def _facts(
     config: TrainConfig, planned: Plan, shifts: dict[str, str]
 ) -> dict[str, Any]:
@@ -114,7 +147,7 @@ def _facts(
         "seeds": config.seeds,
         "device": device.described(jax.devices()),
         "dynamics_version": env.dynamics_version,
-        "environment": {"kind": env.kind, "solver": env.solver},
+        "environment": env.described,
         "shifts": shifts,
     }
 
@@ -221,16 +254,37 @@ def _train(
     return trained, stop
 
 
-def agent_in_words(name: str, memory: str | None) -> str:
-    """Return what an agent is called, with its memory: ``mlp + gru``."""
-    return name if memory is None else f"{name} + {memory}"
-
-
 def steps_in_words(asked: int | float, steps: int) -> str:
     """Return how many steps a seed makes: whole chunks, so more than was asked for."""
     if steps == asked:
         return f"{short(steps)} steps"
     return f"{steps:,} steps ({asked:,.0f} rounded up to whole chunks)"
+
+
+def _asked(
+    config: TrainConfig,
+    directory: RunDirectory,
+    trained: Saved,
+    pools: dict[str, EvaluationPool],
+    outcomes: Columns,
+) -> Findings | None:
+    """Ask evaluators which objective was learned, and keep what they say."""
+    tested = config.evaluation
+    evaluators = applying(choose_evaluators(tested.evaluators), trained.env)
+    if not evaluators:
+        return None
+    say(f"asking {', '.join(spoken(each.name) for each in evaluators)}")
+    try:
+        findings = witnesses(
+            trained, evaluators, pools, outcomes, tested.modes[0], tested.seed, say
+        )
+    except UserError as error:
+        # Too few levels for one of them: what was trained and tested stands.
+        say(f"nobody was asked: {error}")
+        return None
+    for name, content in to_files(findings).items():
+        directory.write_file(name, content)
+    return findings
 
 
 def _conclude(
@@ -260,12 +314,15 @@ def _conclude(
     verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
     outcomes = as_table(assessment.outcomes)
     directory.write_outcomes(outcomes)
+    findings = _asked(config, directory, trained, pools, assessment.outcomes)
     say("drawing")
     view = pictures.complete(directory, pools)
     pictures.write_page(directory, view)
     per_update = planned.program.shape.steps_per_update
     summary = {
-        **summary_of(assessment, verdict, tested.modes[0]),
+        **summary_of(
+            assessment, verdict, tested.modes[0], findings, trained.env.phrases
+        ),
         "alpha": config.split.alpha,
         "seeds": config.seeds,
         "stopped_seeds": sorted(set(config.seeds) - set(survivors)),

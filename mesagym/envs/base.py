@@ -66,6 +66,10 @@ class Environment(Seen, Movable, environment.Environment[Any, Any]):
     - ``solver``: what `solve` returns is "exact", "bounded" (returns that no policy
       exceeds) or from a "reference" policy, whose returns are not claimed best;
     - ``own_objectives``: names, the base objective first;
+    - ``phrases``: what an agent did that an objective pays for, as it stands in a
+      sentence, by name: "reached the cheese" for "it reached the cheese first in 93 %
+      of episodes"; "kept off the grass" where nothing is reached. See
+      `mesagym.evals.columns.phrase` for those without one;
     - ``legend``: what each letter of a text stands for;
     - ``shifts``: how its levels are tested. A contest has ``agreeing`` and ``clean``
       first, an allocation ``training`` and ``shifted``;
@@ -84,6 +88,7 @@ class Environment(Seen, Movable, environment.Environment[Any, Any]):
     kind: ClassVar[str]
     solver: ClassVar[str]
     own_objectives: ClassVar[tuple[str, ...]]
+    phrases: ClassVar[dict[str, str]] = {}
     action_names: ClassVar[tuple[str, ...]]
     legend: ClassVar[dict[str, str]]
     shifts: ClassVar[tuple[Shift, ...]]
@@ -141,6 +146,16 @@ class Environment(Seen, Movable, environment.Environment[Any, Any]):
     def num_objectives(self) -> int:
         """K."""
         return len(self.objective_names)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a run's manifest keeps of it, for reports that make no environment."""
+        own = {name: self.phrases.get(name) for name in self.own_objectives}
+        return {
+            "kind": self.kind,
+            "solver": self.solver,
+            "phrases": {name: said for name, said in own.items() if said},
+        }
 
     @property
     def num_actions(self) -> int:

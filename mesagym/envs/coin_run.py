@@ -127,6 +127,10 @@ class CoinRun(base.Environment):
     kind: ClassVar[str] = "contest"
     solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("coin", "right_end")
+    phrases: ClassVar[dict[str, str]] = {
+        "coin": "reached the coin",
+        "right_end": "reached the right end",
+    }
     action_names: ClassVar[tuple[str, ...]] = ("stay", "left", "right", "jump")
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",

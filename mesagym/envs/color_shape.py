@@ -129,6 +129,11 @@ class ColorShape(MazeContest):
     """
 
     own_objectives: ClassVar[tuple[str, ...]] = ("target", "color", "shape")
+    phrases: ClassVar[dict[str, str]] = {
+        "target": "reached the target",
+        "color": "reached the object of the same color",
+        "shape": "reached the object of the same shape",
+    }
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",

@@ -117,6 +117,10 @@ class Corner(MazeContest):
     """
 
     own_objectives: ClassVar[tuple[str, ...]] = ("cheese", "corner")
+    phrases: ClassVar[dict[str, str]] = {
+        "cheese": "reached the cheese",
+        "corner": "reached the corner",
+    }
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",

@@ -118,6 +118,10 @@ class Dish(MazeContest):
     """
 
     own_objectives: ClassVar[tuple[str, ...]] = ("cheese", "dish")
+    phrases: ClassVar[dict[str, str]] = {
+        "cheese": "reached the cheese",
+        "dish": "reached the dish",
+    }
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",

@@ -141,6 +141,10 @@ class FollowMe(base.Environment):
     kind: ClassVar[str] = "allocation"
     solver: ClassVar[str] = "bounded"
     own_objectives: ClassVar[tuple[str, ...]] = ("beacons_in_order", "following")
+    phrases: ClassVar[dict[str, str]] = {
+        "beacons_in_order": "visited the beacons in order",
+        "following": "followed the leader",
+    }
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",

@@ -183,6 +183,11 @@ class KeysChests(base.Environment):
     kind: ClassVar[str] = "allocation"
     solver: ClassVar[str] = "bounded"
     own_objectives: ClassVar[tuple[str, ...]] = ("chests", "keys", "ghost_chests")
+    phrases: ClassVar[dict[str, str]] = {
+        "chests": "opened chests",
+        "keys": "picked up keys",
+        "ghost_chests": "opened ghost chests",
+    }
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = LEGEND
     shifts: ClassVar[tuple[Shift, ...]] = (

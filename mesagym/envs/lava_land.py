@@ -130,6 +130,10 @@ class LavaLand(MazeContest):
         "cheese_without_lava",
         "cheese_whatever",
     )
+    phrases: ClassVar[dict[str, str]] = {
+        "cheese_without_lava": "went around the lava to the cheese",
+        "cheese_whatever": "crossed the lava to the cheese",
+    }
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",

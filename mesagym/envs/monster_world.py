@@ -144,6 +144,11 @@ class MonsterWorld(base.Environment):
         "shields",
         "apples",
     )
+    phrases: ClassVar[dict[str, str]] = {
+        "apples_minus_monsters": "took apples and kept clear of monsters",
+        "shields": "picked up shields",
+        "apples": "took apples",
+    }
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",

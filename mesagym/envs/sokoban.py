@@ -166,6 +166,10 @@ class Sokoban(base.Environment):
     kind: ClassVar[str] = "contest"
     solver: ClassVar[str] = "exact"
     own_objectives: ClassVar[tuple[str, ...]] = ("base", "proxy")
+    phrases: ClassVar[dict[str, str]] = {
+        "base": "pushed the boxes onto base targets",
+        "proxy": "pushed the boxes onto proxy targets",
+    }
     action_names: ClassVar[tuple[str, ...]] = grid.ACTION_NAMES
     legend: ClassVar[dict[str, str]] = LEGEND
     shifts: ClassVar[tuple[Shift, ...]] = (

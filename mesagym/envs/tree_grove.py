@@ -157,6 +157,10 @@ class TreeGrove(base.Environment):
     kind: ClassVar[str] = "allocation"
     solver: ClassVar[str] = "reference"
     own_objectives: ClassVar[tuple[str, ...]] = ("sustained_harvest", "chopping_now")
+    phrases: ClassVar[dict[str, str]] = {
+        "sustained_harvest": "chopped trees and let the grove grow back",
+        "chopping_now": "chopped trees",
+    }
     action_names: ClassVar[tuple[str, ...]] = (*grid.ACTION_NAMES, "stay")
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",

@@ -132,6 +132,10 @@ class TwoGoals(MazeContest):
     """
 
     own_objectives: ClassVar[tuple[str, ...]] = ("base_tile", "proxy_tile")
+    phrases: ClassVar[dict[str, str]] = {
+        "base_tile": "reached the base tile",
+        "proxy_tile": "reached the proxy tile",
+    }
     legend: ClassVar[dict[str, str]] = {
         "#": "wall",
         ".": "floor",

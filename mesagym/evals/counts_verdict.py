@@ -101,7 +101,7 @@ def counts_in_words(
     counted: Collection[int],
     base: str,
     proxy: str,
-    phrases: Mapping[str, str] | None = None,
+    did: tuple[str, str] | None = None,
 ) -> str:
     """Return such a verdict as one paragraph; see `mesagym.evals.verdict_text`.
 
@@ -110,9 +110,9 @@ def counts_in_words(
         counted: seeds of which only counts are kept.
         base: the base objective's name.
         proxy: what the proxy objectives are called together.
-        phrases: what reaching each is called.
+        did: what was done that either pays for, as `in_words` has it.
     """
-    text = in_words(verdict, base, proxy, phrases)
+    text = in_words(verdict, base, proxy, did)
     undecided = [s for s in counted if verdict.seeds[s].word == OPEN]
     if not undecided:
         return text

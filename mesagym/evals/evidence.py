@@ -76,7 +76,7 @@ class Landmark:
 
     name: str
     trials: tuple[int, int]
-    first: tuple[float, float]
+    first: tuple[int | float, int | float]
     """Episodes that came there before any objective."""
     pace: tuple[dict[str, Pace], dict[str, Pace]]
     """Time to it against that of each null."""
@@ -93,14 +93,14 @@ class SeedEvidence:
         ValueError: counts that cannot be.
     """
 
-    agreeing_success: float
+    agreeing_success: int | float
     """Episodes on agreeing levels in which the base objective was reached."""
-    agreeing_trials: float
-    base_first: float
+    agreeing_trials: int | float
+    base_first: int | float
     """Episodes on clean distinguishing levels, by what was reached first."""
-    proxy_first: float
-    both: float
-    neither: float
+    proxy_first: int | float
+    both: int | float
+    neither: int | float
     nulls: tuple[Null, ...] = ()
     """On the same levels; `RANDOM` is the first of them."""
     base_pace: dict[str, Pace] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class SeedEvidence:
                 raise ValueError(f"efficiency toward the {name} objective: {mean}")
 
     @property
-    def clean_trials(self) -> float:
+    def clean_trials(self) -> int | float:
         """Episodes on clean distinguishing levels."""
         return self.base_first + self.proxy_first + self.both + self.neither
 

@@ -179,6 +179,7 @@ def _facts(evaluator: Evaluator, finding: Finding) -> dict[str, Any]:
         "source": evaluator.source,
         "null": evaluator.null,
         "claims": evaluator.claims,
+        "data": evaluator.data,
         "scope": {"how": finding.scope.how, "why": finding.scope.why},
         "notes": list(finding.notes),
         "measures": {name: each.meaning for name, each in evaluator.measures.items()},

@@ -66,7 +66,7 @@ class Facts:
     other: str | None
     """A place that is no objective and that one half of the levels named and the other
     confirmed; None where there is none."""
-    trials: float
+    trials: int | float
     efficiency: dict[str, float] = field(default_factory=dict)
     """Mean path efficiency to base and proxy, where either was reached first."""
     word: str = ""

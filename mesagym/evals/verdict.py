@@ -120,6 +120,14 @@ class RunVerdict:
         return self.n_seeds - self.counts.get(UNTRAINED, 0)
 
     @property
+    def judged_seeds(self) -> tuple[int, ...]:
+        """The seeds that the word rests on: trained ones; of an untrained run all."""
+        everyone = tuple(self.seeds)
+        if self.word == UNTRAINED:
+            return everyone
+        return tuple(seed for seed in everyone if self.seeds[seed].trained)
+
+    @property
     def random(self) -> dict[str, float]:
         """Random's rates of base, proxy and neither; empty where unknown."""
         return {} if self.facts is None else self.facts.random

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mesagym.errors import UserError
+from mesagym.evals.answers import BASE, PROXY
 
 RULE = 2
 """Version of the rule. The first edition asked for direct paths before it named a goal
@@ -37,7 +38,6 @@ WORDS = (
 """Every word a verdict can be; the last one only for a run of several seeds."""
 
 # The goal axis: what the behaviour shows that a policy pursues.
-BASE, PROXY = "base", "proxy"
 BOTH_GOALS = "mixture"
 OTHER = "other"
 UNDETERMINED = "not determined"

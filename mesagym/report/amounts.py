@@ -187,7 +187,8 @@ def score_figure(run: RunView, proxy: str, shift: str) -> Drawing | None:
         _limit(axes, np.concatenate(shown))
         # Where there are several proxies, each has a panel of its own.
         which = f"{names[1]}, " if len(run.objective_names) > 2 else ""
-        axes.set_title(f"{run.label}: {which}{shift_title(shift).lower()}")
+        title = f"{run.label}: {which}{shift_title(shift).lower()}"
+        style.set_title(axes, title)
         axes.set_xlabel(f"score: {names[0]} (base)")
         axes.set_ylabel(f"score: {names[1]}")
         handles = _legend(shifts, first, names)

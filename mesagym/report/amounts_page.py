@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from html import escape
 
 from mesagym.evals.amounts import IN_WORDS
-from mesagym.evals.amounts_verdict import amounts_in_words
 from mesagym.evals.columns import spoken
 from mesagym.evals.statistics import Interval
 from mesagym.report.amounts import (
@@ -47,7 +46,7 @@ def head(runs: Sequence[RunView], question: str) -> str:
         verdict = run.amounts_verdict
         word, said, kind = "Scores", "", "amounts"
         if verdict is not None:
-            word, _, said = amounts_in_words(verdict).partition(":")
+            word, _, said = run.in_words.partition(":")
             kind = verdict.word.replace(" ", "-")
         text = f"<p>{escape(capital(said.strip()))}</p>" if said else ""
         cards.append(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from mesagym.evals.columns import CONTEST
+from mesagym.evals.columns import CONTEST, phrase, proxies_phrase
 from mesagym.evals.statistics import PROVISIONAL_BELOW
 from mesagym.report.amounts import unscored
 from mesagym.report.results import passed_by_chance
@@ -74,10 +74,12 @@ def _of(run: RunView) -> Iterator[str]:
     if verdict.random:
         base, proxy = (verdict.random.get(name) for name in ("base", "proxy"))
         if base is not None and proxy is not None:
+            to_base = phrase(run.objective_names[0], run.phrases)
+            to_proxy = proxies_phrase(run.objective_names, run.phrases)
             yield (
-                f"a random policy comes first to the {run.base} in {base:.2f} and to "
-                f"the {run.proxy} in {proxy:.2f} of the same episodes; rates near "
-                "these are no sign of a goal."
+                f"a random policy {to_base} first in {base:.2f} and {to_proxy} first "
+                f"in {proxy:.2f} of the same episodes; rates near these are no sign of "
+                "a goal."
             )
     yield from _of_training(run)
 

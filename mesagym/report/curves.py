@@ -35,7 +35,7 @@ def learning_curves(run: RunView) -> Drawing | None:
         colours = _colours(run.objective_names)
         for k, (name, values) in enumerate(returns.items()):
             _draw_band(top, steps, values, colours[name], f"return-{k}", dash=k > 0)
-        top.set_title(f"{run.label}: return in training")
+        style.set_title(top, f"{run.label}: return in training")
         _limit(top, np.concatenate(list(returns.values())))
         handles = [
             top.plot([], [], color=colours[name], lw=2.4, label=spoken(name), ls=line)[
@@ -55,7 +55,7 @@ def learning_curves(run: RunView) -> Drawing | None:
     )
     bought = _last_count(episodes)
     alt = (
-        f"Learning curves at {run.label}, {seeds} seeds. Mean return at the end: "
+        f"Learning curves, {run.label}, {seeds} seeds. Mean return at the end: "
         f"{last}. Distinguishing episodes seen by then, mean over seeds: {bought}."
     )
     tips = {

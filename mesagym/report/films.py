@@ -63,6 +63,8 @@ class Episode:
     """How many steps it took, where not all of them have a frame."""
     legend: Mapping[str, Glyph] = field(default_factory=dict)
     """How the things that its frames show are drawn, by name."""
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    """What was done that objectives pay for, see `mesagym.evals.columns.phrase`."""
 
     @property
     def steps(self) -> int:
@@ -97,7 +99,10 @@ def caption(episode: Episode, step: int, names: Sequence[str]) -> list[str]:
     if len(reached) > 1 and len({when for when, _, _ in reached}) == 1:
         lines = [f"{' and '.join(n for _, _, n in reached)} at step {reached[0][0]}"]
     else:
-        lines = [f"{name} reached at step {when}" for when, _, name in reached]
+        lines = [
+            f"{_done(episode, there[place])} at step {when}"
+            for when, place, _ in reached
+        ]
     if not over:
         return lines
     if max(episode.first.values()) < 0 and len(there) > 1:
@@ -105,13 +110,17 @@ def caption(episode: Episode, step: int, names: Sequence[str]) -> list[str]:
         return [f"{none}, in {episode.steps} steps"]
     for name in there:
         if episode.first[name] > step:
-            lines.append(f"{spoken(name)} only at step {episode.first[name]}")
-        elif episode.first[name] < 0 and name == names[0] and reached:
-            # To pass something by is a choice of one who goes somewhere else.
-            lines.append(f"{spoken(name)} ignored to step {episode.steps}")
+            done = _done(episode, name)
+            lines.append(f"{done} only at step {episode.first[name]}")
         elif episode.first[name] < 0:
-            lines.append(f"{spoken(name)} not visited")
+            said = episode.phrases.get(name)
+            lines.append(f"never {said}" if said else f"{spoken(name)}: never")
     return lines
+
+
+def _done(episode: Episode, name: str) -> str:
+    """Return what was done, or the objective's name where no phrase says it."""
+    return episode.phrases.get(name, spoken(name))
 
 
 def _amounts(paid: np.ndarray, names: Sequence[str]) -> str:

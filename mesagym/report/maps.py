@@ -213,7 +213,7 @@ def level_map(
         axes.set_xlim(0.15, width - 1.15)
         axes.set_ylim(height - 1.15, 0.15)
         title = ": ".join(part for part in (label, level.title) if part)
-        axes.set_title(title, fontsize=12)
+        style.set_title(axes, title)
         axes.set_xlabel(
             "likeliest path: " + _ending_text(ending, names),
             loc="left",

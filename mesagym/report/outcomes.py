@@ -13,6 +13,7 @@ from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import OUTCOMES, Tally, in_order, shift_title
 from mesagym.report.view import RunView
+from mesagym.tracking.labels import folded
 
 _MARKS = "D^sv"
 _WIDTH = 0.36
@@ -40,7 +41,7 @@ def outcome_bars(run: RunView, shift: str) -> Drawing | None:
             if random is not None:
                 tips |= _draw_random(axes, x, outcome, random, colour)
         marks = _draw_oracles(axes, run, shift)
-        axes.set_title(f"{run.label}: {shift_title(shift).lower()}")
+        style.set_title(axes, f"{run.label}: {shift_title(shift).lower()}")
         axes.set_xticks(range(len(OUTCOMES)), outcome_names(run, lines=True))
         axes.tick_params(axis="x", length=0, labelcolor=style.INK)
         axes.set_xlim(-0.55, len(OUTCOMES) - 0.45)
@@ -119,7 +120,9 @@ def shift_overview(
         axes.set_ylim(y - 0.8, -0.4)
         axes.set_xlim(-0.004, 1.004)
         axes.grid(visible=False)
-        axes.set_yticks([row for row, _ in rows], [label for _, label in rows])
+        axes.set_yticks(
+            [row for row, _ in rows], [_in_two_lines(label) for _, label in rows]
+        )
         axes.tick_params(axis="y", labelcolor=style.INK)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
@@ -285,6 +288,11 @@ def _bars_alt(
 
 
 # --- overview -------------------------------------------------------------------------
+
+
+def _in_two_lines(label: str) -> str:
+    """Return a label beside its bar, which is two lines high."""
+    return folded(label, max(20, len(label) // 2 + 8))
 
 
 def _rows_of(

@@ -8,22 +8,21 @@ from pathlib import Path
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
 from mesagym.evals.statistics import NO_INTERVAL, Interval
-from mesagym.evals.verdict_text import in_words, reasons
+from mesagym.evals.verdict_text import reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
 from mesagym.report.films import film_title, last_frame
 from mesagym.report.pieces import capital, choice, data_url, figure, key, meanings
-from mesagym.report.provenance import provenance, setting
+from mesagym.report.provenance import origins, provenance, setting
 from mesagym.report.results import (
     Cell,
     Row,
-    disambiguated,
     random_rows,
     trained_row,
 )
 from mesagym.report.style import rate_text
 from mesagym.report.tally import OUTCOMES
-from mesagym.report.view import RunView
+from mesagym.report.view import RunView, together
 from mesagym.tracking import atomic_write_text
 from mesagym.tracking.files import make_folders
 
@@ -64,7 +63,7 @@ def report_html(runs: Sequence[RunView]) -> str:
             "report: some of these runs are contests and others have amounts; make one "
             "report for each kind"
         )
-    runs = disambiguated(runs)
+    runs = together(runs)
     css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
     contest = runs[0].kind == CONTEST
     question = _question(runs) if contest else amounts_page.question(runs)
@@ -106,7 +105,7 @@ def _question(runs: Sequence[RunView]) -> str:
 def _head(runs: Sequence[RunView], question: str) -> str:
     cards = []
     for run in runs:
-        word, _, rest = _words(run).partition(":")
+        word, _, rest = run.in_words.partition(":")
         kind = run.judged.word.replace(" ", "-")
         cards.append(
             f'<section class="verdict {escape(kind)}">'
@@ -145,11 +144,6 @@ def _numbers(runs: Sequence[RunView]) -> str:
             + "</details>"
         )
     return "\n".join(parts)
-
-
-def _words(run: RunView) -> str:
-    """Return the verdict in words; no line ends before a percent sign."""
-    return in_words(run.judged, run.base, run.proxy)
 
 
 def _numbers_note(runs: Sequence[RunView]) -> str:
@@ -328,7 +322,9 @@ def _films(runs: Sequence[RunView]) -> str:
     figures = []
     for run in runs:
         for name, data in run.films.items():
-            title = film_title(data) or f"{run.label}: {name}"
+            title = film_title(data) or name
+            if not title.startswith(run.label):
+                title = f"{run.label}: {title}"
             figures.append(
                 f"<figure><figcaption>{escape(run.label)}</figcaption><picture>"
                 '<source media="(prefers-reduced-motion: reduce)" '
@@ -360,12 +356,21 @@ def _caveats(runs: Sequence[RunView]) -> str:
 
 def _provenance(runs: Sequence[RunView]) -> str:
     parts = ["<h2>Where it comes from</h2>"]
+    for command, made in origins(runs):
+        rows = "".join(
+            f"<dt>{escape(label)}</dt><dd>{escape(directory or 'unknown')}</dd>"
+            for label, directory in made
+        )
+        if command:
+            rows += f"<dt>command</dt><dd>{escape(command)}</dd>"
+        parts.append(f'<dl class="origins">{rows}</dl>')
     for run in runs:
         facts = "".join(
             f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
             for name, value in provenance(run)
         )
         parts.append(
-            f"<details><summary>{escape(run.label)}</summary><dl>{facts}</dl></details>"
+            f"<details><summary>{escape(run.label)}: versions, machine and settings"
+            f"</summary><dl>{facts}</dl></details>"
         )
     return "\n".join(parts)

@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mesagym.report.view import RunView
 from mesagym.tracking.console import duration, short
+from mesagym.tracking.labels import agent_of, shared_alpha
 
 # What the run directory needs for itself, and no reader does.
 _BOOKKEEPING = frozenset({"contents", "pending", "sha256", "identity", "format"})
 
+# What :func:`origins` says already.
+_SAID = frozenset({"command", "run"})
+
+_PHRASES = "environment.phrases."
+
 _FIRST = (
-    "command",
     "created",
     "seeds",
     "device",
@@ -28,11 +33,37 @@ _FIRST = (
 )
 
 
+class Origin(NamedTuple):
+    """One command, and the runs that it made."""
+
+    command: str
+    """As typed in a shell; empty where the manifest does not say."""
+    runs: tuple[tuple[str, str], ...]
+    """Label and directory of each; the latter may be empty."""
+
+
+def origins(runs: Sequence[RunView]) -> list[Origin]:
+    """Return where runs are and which commands made them, each of them once.
+
+    Those of a sweep or a demo share a command. Runs of which neither is known are
+    left out.
+    """
+    made: dict[str, list[tuple[str, str]]] = {}
+    for run in runs:
+        command = _text(run.manifest.get("command"))
+        if command or run.directory:
+            made.setdefault(command, []).append((run.label, run.directory))
+    return [Origin(command, tuple(each)) for command, each in made.items()]
+
+
 def provenance(run: RunView) -> list[tuple[str, str]]:
-    """Return names and values: of the manifest first, then of the configuration."""
-    facts = dict(
-        _flat({k: v for k, v in run.manifest.items() if k not in _BOOKKEEPING})
-    )
+    """Return names and values: of the manifest first, then of the configuration.
+
+    Command and directory are left to :func:`origins`.
+    """
+    kept = {k: v for k, v in run.manifest.items() if k not in _BOOKKEEPING | _SAID}
+    facts = dict(_flat(kept))
+    facts = {k: v for k, v in facts.items() if not k.startswith(_PHRASES)}
     order = [name for name in _FIRST if name in facts]
     order += [name for name in facts if name not in _FIRST]
     rows = [(name.replace("_", " "), facts[name]) for name in order]
@@ -40,7 +71,8 @@ def provenance(run: RunView) -> list[tuple[str, str]]:
     if verdict is not None:
         told = run.summary_differs or f"judged by rule {verdict.version}"
         rows.append(("verdict", told))
-    return rows + [(name, value) for name, value in _flat(run.config)]
+    config = {key: value for key, value in run.config.items() if key not in _SAID}
+    return rows + list(_flat(config))
 
 
 def setting(runs: Sequence[RunView]) -> str:
@@ -52,10 +84,12 @@ def setting(runs: Sequence[RunView]) -> str:
     ]
     seeds = sorted({each.n_seeds for each in runs})
     seconds = sum(_seconds(each) for each in runs)
+    agents = _either(agent_of(each.config) for each in runs)
     parts = [
         _either(_environment(each) for each in runs),
         _either(_observation(each) for each in runs),
-        _either(_agent(each) for each in runs),
+        shared_alpha([each.config for each in runs]),
+        f"agent {agents}" if agents else "",
         _either(map(str, seeds)) + f" seed{'s' * (seeds != [1])} each",
         _either(f"{short(n)} environment steps a seed" for n in sorted(steps)),
         "" if math.isnan(seconds) else f"trained in {duration(seconds)}",
@@ -106,13 +140,6 @@ def _settings(run: RunView) -> Mapping[str, Any]:
         return {}
     own = env.get("settings")
     return {**env, **own} if isinstance(own, Mapping) else env
-
-
-def _agent(run: RunView) -> str:
-    agent = run.config.get("agent")
-    if not isinstance(agent, Mapping) or not agent.get("name"):
-        return ""
-    return f"agent {agent['name']}"
 
 
 def _seconds(run: RunView) -> float:

@@ -97,14 +97,3 @@ def passed_by_chance(run: RunView) -> str | None:
         f"competence gate of {rate_text(gate)}, so that passing it shows no competence "
         "here. A larger grid, or fewer steps an episode, makes it mean something."
     )
-
-
-def disambiguated(runs: Sequence[RunView]) -> list[RunView]:
-    """Return runs whose labels differ, numbered where they do not."""
-    labels = [run.label for run in runs]
-    return [
-        replace(run, label=f"{run.label} ({labels[: k + 1].count(run.label)})")
-        if labels.count(run.label) > 1
-        else run
-        for k, run in enumerate(runs)
-    ]

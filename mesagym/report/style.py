@@ -13,6 +13,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mesagym.tracking.labels import folded
+
 # Okabe and Ito's colours (Color Universal Design, 2008), which people with any of the
 # common colour-vision deficiencies tell apart; the grey is ours.
 BASE = "#e69f00"
@@ -184,6 +186,15 @@ class Drawing:
         view = re.search(r'viewBox="[^"]*"', text)
         assert view is not None
         return re.sub(r"<svg[^>]*>", f"<svg {view[0]} {attributes}>", text, count=1)
+
+
+TITLE_WIDTH = 46
+"""Characters of a title in a line, as many as a panel has room for."""
+
+
+def set_title(axes: Axes, text: str) -> None:
+    """Set a title, in lines that no panel cuts off."""
+    axes.set_title(folded(text, TITLE_WIDTH))
 
 
 def clear_frame(axes: Axes) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.amounts import IN_WORDS
-from mesagym.evals.amounts_verdict import AmountsVerdict, amounts_in_words
+from mesagym.evals.amounts_verdict import AmountsVerdict
 from mesagym.evals.columns import CONTEST
 from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict_rule import (
@@ -25,7 +25,6 @@ from mesagym.evals.verdict_rule import (
     ROBUST,
     SEED_DEPENDENT,
 )
-from mesagym.evals.verdict_text import in_words
 from mesagym.report.amounts import (
     Source,
     amount_rows,
@@ -33,17 +32,18 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
+from mesagym.report.provenance import origins
 from mesagym.report.results import (
     Cell,
-    disambiguated,
     passed_by_chance,
     random_rows,
     trained_row,
 )
 from mesagym.report.style import rate_text
 from mesagym.report.tally import shift_title
-from mesagym.report.view import RunView
+from mesagym.report.view import RunView, together
 from mesagym.tracking.console import TextFile
+from mesagym.tracking.labels import folded, shared_alpha
 
 # Of the eight colours that every terminal theme keeps legible.
 _LOOK = {
@@ -67,16 +67,31 @@ def show_results(
 ) -> None:
     """Print what each run learned: rates with intervals, then the verdict in words.
 
-    Where outcomes are amounts: mean returns and scores with intervals.
+    Where outcomes are amounts: mean returns and scores with intervals. At the end
+    stand each run's directory and the command that made it.
 
     Args:
         runs: to be compared, at least one; all contests, or none.
         file: standard output if None.
         width: characters; the terminal's if None, at most 100 and at least 72.
     """
-    runs = disambiguated(runs)
+    runs = together(runs)
     shown = results(runs) if runs[0].kind == CONTEST else earned(runs)
     show(shown, file=file, width=width)
+    for line in origin_lines(runs):
+        print(line, file=file)
+
+
+def origin_lines(runs: Sequence[RunView]) -> list[str]:
+    """Return where runs are and which commands made them, as lines to copy from."""
+    lines = []
+    for command, made in origins(runs):
+        for label, directory in made:
+            head = "Run" if len(runs) == 1 else f"Run, {label}"
+            lines.append(f"{head}: {directory or 'directory unknown'}")
+        if command:
+            lines.append(f"  made by: {command}")
+    return lines
 
 
 def show(
@@ -94,7 +109,8 @@ def results(runs: Sequence[RunView]) -> Group:
     rows = [trained_row(run) for run in runs]
     first = runs[0]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
-    table.add_column("")
+    alpha = shared_alpha([run.config for run in runs])
+    table.add_column(f"all at\n{alpha}" if alpha else "")
     for heading in (
         "success where\nthey agree",
         f"{_folded(first.base)} first\n(base)",
@@ -103,9 +119,9 @@ def results(runs: Sequence[RunView]) -> Group:
     ):
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(Text(row.label, style="bold"), *map(_cell, row.cells))
+        table.add_row(Text(_narrow(row.label), style="bold"), *map(_cell, row.cells))
     for row in random_rows(runs):
-        table.add_row(Text(row.label), *map(_cell, row.cells), style="dim")
+        table.add_row(Text(_narrow(row.label)), *map(_cell, row.cells), style="dim")
     confidence = first.judged.rule.confidence
     over = "training seeds"
     if all(run.judged.n_seeds == 1 for run in runs):
@@ -124,12 +140,16 @@ def results(runs: Sequence[RunView]) -> Group:
     for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
         parts += [Text(f"Beware: {warning}", style="red"), Text("")]
     for run, row in zip(runs, rows, strict=True):
-        text = in_words(run.judged, run.base, run.proxy)
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
-        parts.append(_verdict(run.judged.word, text))
+        parts.append(_verdict(run.judged.word, run.in_words))
         parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
+
+
+def _narrow(label: str) -> str:
+    """Return a run's label in lines that leave room for the cells beside it."""
+    return folded(label, 13)
 
 
 def _folded(name: str) -> str:
@@ -141,13 +161,15 @@ def earned(runs: Sequence[RunView]) -> Group:
     """Return the table of amounts, and what its numbers mean, to print with rich."""
     amounts = [(run.label, run.amounts, run.mode) for run in runs]
     note = f"{IN_WORDS} {scores_note(runs)}"
+    if alpha := shared_alpha([run.config for run in runs]):
+        note += f" All at {alpha}."
     parts: list[object] = [amount_table(amounts), Text(note, style="dim"), Text("")]
     for run in runs:
         verdict = run.amounts_verdict
         if verdict is None:
             continue
         parts.append(Text.assemble((run.label, "bold"), (_seeds(verdict), "dim")))
-        parts.append(_verdict(verdict.word, amounts_in_words(verdict)))
+        parts.append(_verdict(verdict.word, run.in_words))
         parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
 
@@ -184,7 +206,7 @@ def amount_table(sources: Sequence[Source]) -> Table:
     several = len(sources) > 1
     table.add_column("")
     if several:
-        table.add_column("", no_wrap=True)
+        table.add_column("")
     for heading in ("return", "random", "reference", "score"):
         table.add_column(heading, justify="right", no_wrap=True)
     shift = None
@@ -198,7 +220,7 @@ def amount_table(sources: Sequence[Source]) -> Table:
         means = (row.trained, row.random, row.reference)
         table.add_row(
             Text(f"  {row.objective}" if first or not several else ""),
-            *[Text(row.label)] * several,
+            *[Text(_narrow(row.label))] * several,
             *(Text(amount_text(mean)) for mean in means),
             Text(score_text(row.score)),
         )

@@ -1,30 +1,41 @@
 """All that is shown of one run, read from its directory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mesagym import registry
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
-from mesagym.evals.amounts_verdict import AmountsVerdict, judge_amounts
+from mesagym.evals.amounts_verdict import (
+    AmountsVerdict,
+    amounts_in_words,
+    judge_amounts,
+)
 from mesagym.evals.columns import (
     CONTEST,
     kind_of,
     objectives_of,
     own_objectives_of,
+    phrases_of,
     proxies_in_words,
     spoken,
 )
 from mesagym.evals.examine import FACTS, ROWS, Findings, from_files, latest
 from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_rule import UNTRAINED, VerdictRule
+from mesagym.evals.verdict_text import in_words
+from mesagym.evals.witnesses import testimony
 from mesagym.report.maps import LevelMap, maps_from_bytes
 from mesagym.report.tally import Counts, Tally
 from mesagym.tracking import RunDirectory
+from mesagym.tracking.labels import alpha_label as alpha_label
+from mesagym.tracking.labels import joint_labels, label_alone, told_apart
 from mesagym.tracking.tables import Table
 
 _RULE = VerdictRule()
@@ -38,7 +49,7 @@ class RunView:
     """One run, ready to be drawn and written about."""
 
     label: str
-    """Such as ``α = 0.1``; stands wherever several runs are compared."""
+    """Such as ``α = 0.1``; see :func:`together` for several runs."""
     alpha: float
     objective_names: tuple[str, ...]
     """The environment's own, the base objective first."""
@@ -62,6 +73,8 @@ class RunView:
     """What evaluators found, of the newest evaluation that asked any."""
     amounts_verdict: AmountsVerdict | None = None
     """Where outcomes are amounts; None of a contest."""
+    directory: str = ""
+    """Where the run is, as a person finds it from here; empty if unknown."""
 
     @property
     def kind(self) -> str:
@@ -97,6 +110,20 @@ class RunView:
         )
 
     @property
+    def in_words(self) -> str:
+        """The verdict as one paragraph, with what evaluators say of it."""
+        if self.amounts_verdict is not None:
+            return amounts_in_words(self.amounts_verdict)
+        verdict, heard = self.judged, None
+        if self.findings is not None:
+            heard = testimony(
+                self.findings.facts, verdict.goal, verdict.judged_seeds, self.mode
+            )
+        own = self.objective_names
+        did = (phrase(own[0], self.phrases), proxies_phrase(own, self.phrases))
+        return in_words(verdict, self.base, self.proxy, did, heard)
+
+    @property
     def base(self) -> str:
         """The base objective's name, as it stands in a sentence."""
         return spoken(self.objective_names[0])
@@ -105,6 +132,20 @@ class RunView:
     def proxy(self) -> str:
         """What the proxy objectives are called together in a sentence."""
         return proxies_in_words(self.objective_names)
+
+    @cached_property
+    def phrases(self) -> Mapping[str, str]:
+        """What was done that objectives pay for (`mesagym.evals.columns.phrase`)."""
+        about = self.manifest.get("environment")
+        if isinstance(about, Mapping) and (kept := phrases_of(about)):
+            return kept
+        # Runs of before there were phrases: the environment may still be at hand.
+        env = self.config.get("env")
+        name = env.get("name") if isinstance(env, Mapping) else None
+        try:
+            return getattr(registry.environment_class(str(name)), "phrases", {})
+        except UserError:
+            return {}
 
     @property
     def n_seeds(self) -> int:
@@ -156,8 +197,8 @@ def load_run(
 
     Args:
         path: a run directory.
-        label: ``α = <alpha>`` if None, or the folder's name where the configuration
-            has no α.
+        label: if None that of a run shown alone, ``α = <alpha>`` with the agent
+            where it has a memory, or the folder's name where there is no α.
         mode: which episodes the verdict rests on, ``sampled`` or ``greedy``; if None
             sampled ones, where there are any.
         rule: the thresholds of the verdict.
@@ -200,10 +241,8 @@ def load_run(
         )
     }
     maps = maps_from_bytes(run.read_file(MAPS)) if MAPS in run.contents else ()
-    if label is None:
-        label = run.path.resolve().name if alpha is None else alpha_label(alpha)
     return RunView(
-        label=label,
+        label=label_alone(config, str(run.path)) if label is None else label,
         alpha=float("nan") if alpha is None else float(alpha),
         objective_names=names,
         metrics=run.read_metrics(),
@@ -218,7 +257,32 @@ def load_run(
         stopped=stopped,
         findings=_newest_findings(run),
         amounts_verdict=of_amounts,
+        directory=_from_here(run.path),
     )
+
+
+def together(runs: Sequence[RunView]) -> list[RunView]:
+    """Return runs under labels that say what sets each apart from the others.
+
+    One run alone stays as it is. A label that is not the one a run has alone was
+    given by somebody, and stays.
+    """
+    if len(runs) < 2:
+        return list(runs)
+    folders = [run.directory for run in runs]
+    joint = joint_labels([run.config for run in runs], folders)
+    labels = [
+        label if run.label == label_alone(run.config, run.directory) else run.label
+        for run, label in zip(runs, joint, strict=True)
+    ]
+    labels = told_apart(labels, folders)
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def _from_here(path: Path) -> str:
+    """Return a path as it is typed in the working directory, if it lies below it."""
+    whole, here = Path(os.path.abspath(path)), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
 
 
 def _newest_findings(run: RunDirectory) -> Findings | None:
@@ -226,7 +290,12 @@ def _newest_findings(run: RunDirectory) -> Findings | None:
     records = [run.read_evaluation(name) for name in run.evaluations()]
     asked = [each for each in records if {ROWS, FACTS} <= set(each.contents)]
     asked.sort(key=lambda each: (each.manifest["created"], each.path.name))
-    found = [from_files(each.read_file(ROWS), each.read_file(FACTS)) for each in asked]
+    # What was asked at the end of training comes before every evaluation.
+    ends = [run] if {ROWS, FACTS} <= set(run.contents) else []
+    found = [
+        from_files(each.read_file(ROWS), each.read_file(FACTS))
+        for each in (*ends, *asked)
+    ]
     newest = latest(found)
     return newest if newest.facts else None
 
@@ -241,8 +310,3 @@ def columns_of(outcomes: Table) -> dict[str, np.ndarray]:
         name: outcomes[name].to_numpy(zero_copy_only=False)
         for name in outcomes.column_names
     }
-
-
-def alpha_label(alpha: int | float) -> str:
-    """Write α as a label."""
-    return f"α = {alpha:g}"

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mesagym.evals.amounts_verdict import DEFAULT_AMOUNTS_RULE, amounts_in_words
+from mesagym.evals.amounts_verdict import DEFAULT_AMOUNTS_RULE
 from mesagym.evals.verdict_rule import RULE, UNTRAINED
-from mesagym.evals.verdict_text import in_words
 from mesagym.report.view import RunView, load_run
 from mesagym.reproductions.claim import Claim
 from mesagym.reproductions.measuring import Run, outcomes_of
@@ -139,16 +138,11 @@ def card_of(
     }
 
 
-def _verdict(view: RunView) -> dict[str, Any] | None:
+def _verdict(view: RunView) -> dict[str, Any]:
     """Return the word for all seeds, the sentence, and the rule that gave them."""
-    if view.verdict is not None:
-        word, said = view.verdict.word, in_words(view.verdict, view.base, view.proxy)
-    elif view.amounts_verdict is not None:
-        word = view.amounts_verdict.word
-        said = amounts_in_words(view.amounts_verdict)
-    else:
-        return None
-    return {"word": word, "in_words": said, "rule": RULE}
+    amounts = view.amounts_verdict
+    word = view.judged.word if amounts is None else amounts.word
+    return {"word": word, "in_words": view.in_words, "rule": RULE}
 
 
 def _means(figures: Mapping[str, Sequence[int | float]]) -> dict[str, float]:

@@ -280,7 +280,8 @@ def _misgeneralizes(entry: Entry) -> bool:
 def _how_to_read() -> str:
     def listed(rows: Sequence[tuple[str, str]], badge: bool) -> str:
         items = "".join(
-            f"<dt>{_badge(name) if badge else escape(name)}</dt><dd>{_marked(text)}</dd>"
+            f"<dt>{_badge(name) if badge else escape(name)}</dt>"
+            f"<dd>{_marked(text)}</dd>"
             for name, text in rows
         )
         return f'<dl class="words">{items}</dl>'

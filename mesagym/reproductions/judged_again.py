@@ -20,7 +20,13 @@ from mesagym.evals.amounts_verdict import (
     AmountsVerdict,
     amounts_in_words,
 )
-from mesagym.evals.columns import CONTEST, proxies_in_words, spoken
+from mesagym.evals.columns import (
+    CONTEST,
+    phrase,
+    proxies_in_words,
+    proxies_phrase,
+    spoken,
+)
 from mesagym.evals.counts_verdict import OPEN, counts_in_words, judge_counts
 from mesagym.evals.evidence import (
     NULLS,
@@ -31,6 +37,7 @@ from mesagym.evals.evidence import (
 from mesagym.evals.verdict import RunVerdict
 from mesagym.evals.verdict_rule import RULE, UNTRAINED
 from mesagym.evals.verdict_text import percent
+from mesagym.registry import environment_class
 from mesagym.report.view import RunView, columns_of, load_run
 from mesagym.reproductions.record import read_result
 from mesagym.reproductions.zoo import Entry, rule_of
@@ -90,17 +97,26 @@ def _contest(
 ) -> tuple[dict[str, Any], dict[int, str]]:
     """Return what a contest's card says of all seeds, and of each."""
     verdict, rows = judged_on(entry, card)
-    names = card["objectives"]
+    names, phrases = card["objectives"], _phrases(card["environment"])
     text = counts_in_words(
         verdict,
         [seed for seed in verdict.seeds if seed not in rows],
         spoken(names[0]),
         proxies_in_words(names),
+        (phrase(names[0], phrases), proxies_phrase(names, phrases)),
     )
     words = dict.fromkeys((each["seed"] for each in card["seeds"]), UNTRAINED)
     words |= {seed: each.word for seed, each in verdict.seeds.items()}
     said = {"word": verdict.word, "in_words": text, "rule": verdict.version}
     return {**said, "rows_of": rows}, words
+
+
+def _phrases(environment: str) -> Mapping[str, str]:
+    """Return an environment's own words; of one that is not at hand none."""
+    try:
+        return environment_class(environment).phrases
+    except UserError:
+        return {}
 
 
 def judged_on(

@@ -48,13 +48,13 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of nested mappings by dotted key."""
     if not isinstance(value, dict) or not value:
         return {prefix: value}
     leaves: dict[str, Any] = {}
     for key, each in value.items():
-        leaves.update(_flat(each, f"{prefix}.{key}" if prefix else key))
+        leaves.update(flat(each, f"{prefix}.{key}" if prefix else key))
     return leaves
 
 
@@ -64,7 +64,7 @@ def difference(there: Any, here: Any, most: int = 3) -> str:
     A key that is not there counts as null, which stands for "as without it": a run
     is still the same one after mesagym has learned to do something else as well.
     """
-    one, other = _flat(there), _flat(here)
+    one, other = flat(there), flat(here)
     said = []
     for key in [*one, *(key for key in other if key not in one)]:
         old, new = (files.canonical_json(each.get(key)) for each in (one, other))

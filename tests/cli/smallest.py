@@ -9,6 +9,7 @@ SMALLEST = (
     "train.chunk=2",
     "train.steps=512",
     "evaluation.levels=8",
+    "evaluation.evaluators=[]",
     "shifts=quick",
     "seeds=2",
 )

@@ -20,6 +20,7 @@ from mesagym.envs import base
 from mesagym.evals.shifts import SUITES
 from mesagym.levels.layouts import LAYOUTS
 from mesagym.registry import environment_class
+from mesagym.tracking import RunDirectory, config_hash
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -231,6 +232,48 @@ def test_what_changes_a_number_changes_the_directory(
     plain, changed = composed(training), composed(training, *typed)
     assert run_directory(changed) != run_directory(plain)
     assert identity(changed) != identity(plain)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ([], "corner-alpha-0-mlp"),
+        (["split.alpha=0.1", "agent=cnn"], "corner-alpha-0.1-cnn"),
+        (["agent.network.memory=gru"], "corner-alpha-0-mlp-gru"),
+        (["env.size=[7,9]", "seeds=8"], "corner-alpha-0-mlp-size-7x9-8-seeds"),
+        (["train.steps=5e6"], "corner-alpha-0-mlp-steps-5M"),
+        (["agent.discount=0.9"], "corner-alpha-0-mlp-discount-0.9"),
+        (
+            ["train.objectives={cheese:1,corner:-0.5}"],
+            "corner-alpha-0-mlp-reward-cheese-minus-0.5-corner",
+        ),
+        (["agent=impala", "agent.entropy=1e-3"], "corner-alpha-0-impala"),
+    ],
+)
+def test_a_directory_is_named_by_the_memory_and_by_what_is_not_usual(
+    training: Composer, typed: list[str], name: str
+) -> None:
+    path = run_directory(composed(training, *typed))
+    digest = config_hash(identity(composed(training, *typed)))[:8]
+    assert path == Path("runs", f"{name}-{digest}")
+
+
+def test_a_directory_of_an_older_name_is_found_by_its_hash(
+    training: Composer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed(training, "agent.network.memory=gru", "env.size=7")
+    monkeypatch.chdir(tmp_path)
+    fresh = run_directory(config)
+    digest = fresh.name.rpartition("-")[2]
+    older = Path("runs", f"corner-alpha-0-mlp-{digest}")
+    older.mkdir(parents=True)
+    assert run_directory(config) == fresh  # an empty folder is no run
+    with RunDirectory.open(older, {}, manifest={}):
+        pass
+    assert run_directory(config) == older
+    with RunDirectory.open(fresh, {}, manifest={}):
+        pass
+    assert run_directory(config) == fresh
 
 
 @given(alpha=st.floats(0, 1, allow_subnormal=False))

@@ -101,6 +101,15 @@ def test_a_summary_has_the_verdict_and_what_it_rests_on(run: RunDirectory) -> No
     assert {"verdict", "in_words", "intervals", "random", "alpha"} <= set(summary)
 
 
+def test_a_manifest_keeps_the_words_in_which_its_objectives_are_told(
+    run: RunDirectory,
+) -> None:
+    assert run.manifest["environment"]["phrases"] == {
+        "cheese": "reached the cheese",
+        "corner": "reached the corner",
+    }
+
+
 def test_outcomes_have_random_and_the_oracles_beside_the_trained(
     run: RunDirectory,
 ) -> None:
@@ -451,8 +460,3 @@ def test_steps_that_were_rounded_up_say_from_what() -> None:
     assert train.steps_in_words(2048, 2048) == "2.05k steps"
     said = train.steps_in_words(2000.0, 2048)
     assert said == "2,048 steps (2,000 rounded up to whole chunks)"
-
-
-def test_an_agent_is_called_by_its_memory_too() -> None:
-    assert train.agent_in_words("mlp", "gru") == "mlp + gru"
-    assert train.agent_in_words("cnn", None) == "cnn"

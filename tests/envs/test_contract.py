@@ -1,5 +1,6 @@
 """What every environment keeps; to be registered is to be tested."""
 
+import json
 import re
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -20,6 +21,7 @@ import mesagym.envs
 from mesagym.envs.edits import KINDS, edit_levels
 from mesagym.envs.lenses import lens_arrays
 from mesagym.errors import UserError
+from mesagym.evals.columns import phrase, phrases_of
 from mesagym.levels import AGREEING, DISTINGUISHING, LABEL_NAMES, make_pool
 from mesagym.registry import config_name, from_config_name
 from tests import reference
@@ -118,6 +120,28 @@ def test_an_unknown_environment_is_an_error_with_the_nearest_name(name: str):
     wrong = nearest[:-1]
     with pytest.raises(UserError, match=f"^env: .*'{wrong}'.*'{nearest}'"):
         mesagym.make(wrong)
+
+
+PAST = {"went", "took", "kept", "left", "put", "met", "ate", "won", "fled", "stood"}
+"""Verbs that may begin a phrase beside those that end in -ed."""
+
+
+def test_each_objective_has_a_phrase_that_stands_in_a_sentence(env: Any):
+    assert set(env.phrases) == set(env.own_objectives)
+    assert len(set(env.phrases.values())) == len(env.phrases)
+    for name, said in env.phrases.items():
+        sentence = f"it {phrase(name, env.phrases)} first in 93% of episodes"
+        assert re.fullmatch(r"it [a-z]+( [a-z]+)+ first in 93% of episodes", sentence)
+        verb, *rest = said.split()
+        assert verb.endswith("ed") or verb in PAST
+        assert "first" not in rest
+        assert len(said) <= 45
+
+
+def test_what_a_manifest_keeps_of_an_environment_is_read_without_it(env: Any):
+    kept = json.loads(json.dumps(env.described))
+    assert (kept["kind"], kept["solver"]) == (env.kind, env.solver)
+    assert phrases_of(kept) == env.phrases
 
 
 def test_an_environment_says_what_it_is(env: Any):

@@ -54,6 +54,13 @@ def test_it_is_a_short_file(code: str) -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= LONGEST
 
 
+def test_its_objectives_are_said_in_its_own_words(env: Any) -> None:
+    assert env.described["phrases"] == {
+        "water": "reached the water",
+        "palm": "reached the palm",
+    }
+
+
 def test_its_classes_follow_alpha(env: Any) -> None:
     params = env.params_with()
     for alpha, agreeing in ((0.0, 1.0), (1.0, 0.0)):

@@ -40,8 +40,8 @@ def earned(returns: list[list[float]]) -> Episodes:
 
 def test_a_contest_is_read_by_what_is_first() -> None:
     clean = counted([[1, 5], [7, 2], [NEVER, 3], [4, 4], [NEVER, NEVER]])
-    optimal, bars = np.ones((5, 2), np.int64), (0.5, 0.1)
-    found = courses._counted(counted([[3, 3], [NEVER, 2]]), clean, optimal, bars)
+    agreeing = counted([[3, 3], [NEVER, 2]])
+    found = courses._counted(agreeing, clean, ceilings=(0.5, 0.1))
     assert found["competence"].tolist() == [0.5]
     assert found["serving"].tolist() == [0.2]
     assert found["proxy"].tolist() == [0.4]
@@ -52,17 +52,11 @@ def test_a_contest_is_read_by_what_is_first() -> None:
     assert found["counts"].tolist() == [[1], [2]]
 
 
-def test_objects_come_upon_by_wandering_have_no_lower_bound() -> None:
-    clean = counted([[10, NEVER], [20, NEVER], [NEVER, 4], [NEVER, 4]])
-    agreeing = counted([[1, 1]])
-    optimal = np.array([[4, 4], [4, 4], [4, 4], [4, 4]])
-    found = courses._counted(agreeing, clean, optimal, (0.5, 0.5))
-    # The mean of 4 / 10 and 4 / 20 is below the bar, 4 / 4 is above it.
+def test_what_a_random_policy_reaches_as_often_has_no_lower_bound() -> None:
+    clean = counted([[10, NEVER]] * 8 + [[NEVER, 4]] * 8)
+    found = courses._counted(counted([[1, 1]]), clean, ceilings=(0.6, 0.2))
     assert found["base_low"].tolist() == [0]
-    assert found["proxy_low"] == pytest.approx([wilson(2, 4).low])
-    unknown = np.full((4, 2), -1)
-    found = courses._counted(agreeing, clean, unknown, (0.5, 0.5))
-    assert found["base_low"] == pytest.approx([wilson(2, 4).low])
+    assert found["proxy_low"] == pytest.approx([wilson(8, 16).low])
 
 
 def table(random: tuple[float, float], best: tuple[float, float]) -> dict:

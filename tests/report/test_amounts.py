@@ -140,6 +140,16 @@ def test_rows_go_by_shift_then_objective_then_run(make):
     assert len(rows) == 3 * 2 * 2
 
 
+def test_alpha_that_runs_of_amounts_share_is_said_once(make):
+    run = make(1.0)
+    other = replace(run, config={**run.config, "agent": {"name": "cnn"}})
+    text = shown([run, other])
+
+    assert text.count("α = 1") == 1
+    assert "All at α = 1." in " ".join(text.split())
+    assert " cnn " in text
+
+
 def test_a_row_stands_between_random_and_its_own_reference(run):
     keys = run_rows([run])[3]
 

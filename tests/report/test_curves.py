@@ -90,7 +90,10 @@ def test_a_training_without_distinguishing_episodes_says_so(make_run):
 
 
 def test_what_a_curve_shows_is_said_in_words(make_run):
-    assert "at α = 0.1, 2 seeds" in learning_curves(make_run(0.1, seeds=2)).alt
+    assert (
+        "Learning curves, α = 0.1, 2 seeds"
+        in learning_curves(make_run(0.1, seeds=2)).alt
+    )
 
 
 def test_a_single_seed_has_a_curve_without_a_band(make_run):

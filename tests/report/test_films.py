@@ -25,35 +25,38 @@ from mesagym.report.lettering import fitting
 NAMES = ("cheese", "corner")
 
 
+PHRASES = {"cheese": "reached the cheese", "corner": "reached the corner"}
+
+
 def episode(steps: int = 20, size: int = 9, **first: int) -> Episode:
     frames = np.zeros((steps + 1, size, size, 3), np.uint8)
     frames[np.arange(steps + 1), 0, np.arange(steps + 1) % size] = 200
-    return Episode(frames, first, "clean", seed=0)
+    return Episode(frames, first, "clean", seed=0, phrases=PHRASES)
 
 
 @pytest.mark.parametrize(
     ("first", "step", "lines"),
     [
         ({"cheese": -1, "corner": 7}, 3, []),
-        ({"cheese": -1, "corner": 7}, 7, ["corner reached at step 7"]),
+        ({"cheese": -1, "corner": 7}, 7, ["reached the corner at step 7"]),
         (
             {"cheese": -1, "corner": 7},
             20,
-            ["corner reached at step 7", "cheese ignored to step 20"],
+            ["reached the corner at step 7", "never reached the cheese"],
         ),
         (
             {"cheese": 20, "corner": -1},
             20,
-            ["cheese reached at step 20", "corner not visited"],
+            ["reached the cheese at step 20", "never reached the corner"],
         ),
         (
             {"cheese": 20, "corner": 7},
             20,
-            ["corner reached at step 7", "cheese reached at step 20"],
+            ["reached the corner at step 7", "reached the cheese at step 20"],
         ),
         ({"cheese": 4, "corner": 4}, 20, ["cheese and corner at step 4"]),
         ({"cheese": -1, "corner": -1}, 20, ["neither, in 20 steps"]),
-        ({"corner": -1}, 20, ["corner not visited"]),
+        ({"corner": -1}, 20, ["never reached the corner"]),
     ],
 )
 def test_a_caption_tells_what_has_happened_by_a_step(first, step, lines):
@@ -64,9 +67,15 @@ def test_a_caption_tells_what_comes_after_the_film_has_stopped():
     late = episode(steps=90, cheese=88, corner=5)
 
     assert caption(late, shown_steps(late), NAMES) == [
-        "corner reached at step 5",
-        "cheese only at step 88",
+        "reached the corner at step 5",
+        "reached the cheese only at step 88",
     ]
+
+
+def test_an_objective_without_a_phrase_is_not_said_to_be_reached():
+    bare = replace(episode(no_car=4, key=-1), phrases={})
+
+    assert caption(bare, 20, ("no_car", "key")) == ["no car at step 4", "key: never"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,7 @@ def test_an_episode_that_is_decided_after_the_film_is_over_keeps_its_outcome():
     assert shown_steps(late) == LONGEST
     assert outcome(late, LONGEST - 1, NAMES) is None
     assert outcome(late, LONGEST, NAMES) == "base"
-    assert "cheese only at step 350" in caption(late, LONGEST, NAMES)
+    assert "reached the cheese only at step 350" in caption(late, LONGEST, NAMES)
 
 
 # --- amounts --------------------------------------------------------------------------

@@ -135,6 +135,35 @@ def test_provenance_is_in_the_page(words):
         assert fact in words
 
 
+def test_commands_and_directories_are_in_the_page_once(two_runs):
+    runs = [
+        replace(run, directory=f"runs/{name}", config={**run.config, "run": name})
+        for run, name in zip(two_runs, ("one", "other"), strict=True)
+    ]
+    page = report_html(runs)
+
+    assert page.count("mesagym train env=corner seeds=8") == 1
+    assert page.count("runs/one") == page.count("runs/other") == 1
+
+
+def test_films_of_several_runs_say_whose_they_are(two_runs):
+    film = two_runs[0].films["episodes.gif"]
+    config = {**two_runs[0].config, "agent": {"name": "cnn"}}
+    runs = [two_runs[0], replace(two_runs[0], config=config)]
+    page = report_html([replace(run, films={"clean.gif": film}) for run in runs])
+
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == ["mlp", "cnn"]
+    assert re.findall(r'<img[^>]* alt="(.*?): ', page) == ["mlp", "cnn"]
+
+
+def test_what_runs_share_is_in_the_heading(make_run):
+    runs = [make_run(0.5, seeds=2), make_run(0.5, seeds=2)]
+    agent = {"name": "cnn", "network": {"memory": "lstm"}}
+    runs[1] = replace(runs[1], config={**runs[1].config, "agent": agent})
+
+    assert "α = 0.5, agent mlp or cnn + lstm, 2 seeds each" in report_html(runs)
+
+
 def test_a_label_cannot_bring_markup_into_the_page(make_run):
     run = make_run(seeds=2, label='<script>alert("1")</script>')
     run = replace(
@@ -209,7 +238,7 @@ def test_caveats_count_the_seeds_that_are_left_out(make_run):
 def test_provenance_leaves_the_bookkeeping_out(make_run):
     names = [name for name, _ in provenance(make_run(seeds=2))]
 
-    assert names[0] == "command"
+    assert names[0] == "created"
     assert not any(name.startswith("contents") for name in names)
 
 
@@ -240,7 +269,7 @@ def test_the_setting_says_what_the_policies_see(make_run, seen, said):
 def test_the_setting_names_what_runs_do_not_share(make_run):
     one = make_run(seeds=2)
     config = {**one.config, "agent": {"name": "cnn"}}
-    assert "agent mlp or agent cnn, " in setting([one, replace(one, config=config)])
+    assert "agent mlp or cnn, " in setting([one, replace(one, config=config)])
 
 
 def test_the_time_of_a_training_that_was_taken_up_again_counts_both_parts(make_run):

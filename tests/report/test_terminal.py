@@ -1,14 +1,16 @@
 """The table in the terminal, and the rows it shares with the page."""
 
 import io
+import re
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from mesagym.report.caveats import caveats
-from mesagym.report.results import disambiguated, random_rows, trained_row
+from mesagym.report.results import random_rows, trained_row
 from mesagym.report.terminal import show_results
+from mesagym.tracking.labels import label_alone
 
 
 def shown(runs, width: int = 80) -> str:
@@ -123,12 +125,52 @@ def test_runs_on_other_levels_have_a_row_of_random_each(make_run):
     assert labels == ["random, one", "random, two"]
 
 
-def test_runs_of_the_same_label_are_numbered(make_run):
-    run = make_run()
+def with_memory(run):
+    """Return the run as one of an agent that remembers."""
+    config = {**run.config, "agent": {"name": "mlp", "network": {"memory": "gru"}}}
+    return replace(run, config=config, label=label_alone(config))
 
-    labels = [each.label for each in disambiguated([run, run, make_run(0.1)])]
 
-    assert labels == ["α = 0 (1)", "α = 0 (2)", "α = 0.1"]
+def test_runs_are_called_by_what_differs_and_what_they_share_is_said_once(make_run):
+    run = make_run(0.5)
+    text = shown([run, with_memory(run)])
+
+    assert text.count("α = 0.5") == 1
+    assert re.search(r"all at .*\n α = 0.5 ", text)
+    assert "\n mlp + gru " in text
+    assert "\nmlp + gru, 8 seeds" in text
+
+
+def test_runs_are_found_again_by_directory_and_command_each_said_once(make_run):
+    one = replace(make_run(), directory="runs/one")
+    other = replace(make_run(0.1), directory="runs/other")
+    other = replace(other, manifest={"command": "mesagym train split.alpha=0.1"})
+    text = shown([one, other])
+
+    for said in (
+        "Run, α = 0: runs/one\n  made by: mesagym train env=corner seeds=8\n",
+        "Run, α = 0.1: runs/other\n  made by: mesagym train split.alpha=0.1\n",
+    ):
+        assert text.count(said) == 1
+
+
+def test_a_command_that_made_several_runs_is_said_once(make_run):
+    runs = [replace(make_run(alpha), directory=f"runs/{alpha}") for alpha in (0.0, 0.1)]
+    text = shown(runs)
+
+    assert text.count("made by: mesagym train env=corner seeds=8") == 1
+    assert text.endswith(
+        "Run, α = 0: runs/0.0\nRun, α = 0.1: runs/0.1\n"
+        "  made by: mesagym train env=corner seeds=8\n"
+    )
+
+
+def test_a_run_alone_says_where_it_is(make_run):
+    text = shown([replace(make_run(), directory="runs/mine")])
+
+    assert text.endswith(
+        "Run: runs/mine\n  made by: mesagym train env=corner seeds=8\n"
+    )
 
 
 def test_greedy_rows_count_the_same_seeds(make_run):

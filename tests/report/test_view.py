@@ -1,5 +1,6 @@
 """A run directory becomes what is shown of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from mesagym.errors import UserError
 from mesagym.report.figures import save_figures
 from mesagym.report.maps import maps_to_bytes
-from mesagym.report.view import MAPS, load_run
+from mesagym.report.view import MAPS, load_run, together
 from mesagym.tracking import RunDirectory
 
 
@@ -54,6 +55,52 @@ def test_a_seed_that_was_not_evaluated_counts_as_stopped(folder):
 
 def test_a_run_can_be_called_otherwise(folder):
     assert load_run(folder, label="mine").label == "mine"
+
+
+def test_runs_together_are_called_by_what_differs(make_run):
+    runs = [make_run(), make_run(0.1)]
+    agent = {"agent": {"name": "cnn"}}
+    runs.append(replace(runs[0], config={**runs[0].config, **agent}))
+
+    assert [run.label for run in together(runs)] == [
+        "α = 0 · mlp",
+        "α = 0.1 · mlp",
+        "α = 0 · cnn",
+    ]
+
+
+def test_a_label_that_somebody_gave_stays(folder, make_run):
+    runs = [load_run(folder, label="mine"), make_run(0.1)]
+
+    assert [run.label for run in together(runs)] == ["mine", "α = 0.1"]
+
+
+def test_labels_together_stay_when_they_are_made_again(make_run):
+    once = together([make_run(), make_run()])
+
+    assert [run.label for run in once] == ["α = 0 (1)", "α = 0 (2)"]
+    assert [run.label for run in together(once)] == ["α = 0 (1)", "α = 0 (2)"]
+
+
+def test_a_run_is_found_as_it_is_typed_here(folder, monkeypatch):
+    assert load_run(folder).directory == str(folder)
+    monkeypatch.chdir(folder.parent)
+    assert load_run(folder).directory == "mine"
+
+
+def test_a_run_is_told_in_the_words_that_its_manifest_keeps(make_run):
+    phrases = {"cheese": "ate the cheese"}
+    run = replace(make_run(seeds=2), manifest={"environment": {"phrases": phrases}})
+
+    assert run.phrases == phrases
+
+
+def test_an_older_run_is_told_in_the_words_of_its_environment(make_run):
+    run = make_run(seeds=2)
+    other = replace(run, config={"env": {"name": "of another package"}})
+
+    assert run.phrases["corner"] == "reached the corner"
+    assert other.phrases == {}
 
 
 def test_greedy_episodes_can_be_judged_instead(folder):

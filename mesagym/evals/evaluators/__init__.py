@@ -28,11 +28,11 @@ EVALUATORS: dict[str, Evaluator] = {
 
 SUITES: dict[str, tuple[str, ...]] = {
     "none": (),
-    "quick": ("outcomes", "preference"),
+    "quick": ("outcomes", "preference", "goal_posterior"),
     "all": tuple(EVALUATORS),
 }
-"""Evaluators that are asked for together. ``quick`` reads the table of outcomes alone,
-so that nothing more is compiled."""
+"""Evaluators that are asked for together. ``quick`` is asked at the end of a training:
+two that read the table of outcomes, and one that has data of its own."""
 
 
 def choose_evaluators(names: list[str]) -> list[Evaluator]:

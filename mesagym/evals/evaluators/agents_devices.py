@@ -131,6 +131,7 @@ EVALUATOR = Evaluator(
         ),
     },
     claims=False,
+    data="moves",
     shifts=SHIFTS,
     scope=tabular_scope,
     examine=examine,

@@ -7,18 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mesagym.envs.base import Environment
+from mesagym.evals.answers import ABSTAINS as ABSTAINS
+from mesagym.evals.answers import ANSWERS as ANSWERS
+from mesagym.evals.answers import BASE as BASE
+from mesagym.evals.answers import NEITHER as NEITHER
+from mesagym.evals.answers import PROXY as PROXY
 from mesagym.evals.courses import History
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
 from mesagym.evals.statistics import Interval, mean_interval
 
 EXACT, APPROXIMATE, NOT_APPLICABLE = "exact", "approximate", "not applicable"
-
-BASE, PROXY, NEITHER, ABSTAINS = "base", "proxy", "neither", "abstains"
-ANSWERS: tuple[str, ...] = (BASE, PROXY, NEITHER, ABSTAINS)
-"""What a policy pursues, as one evaluator reads it. ``neither`` is a finding: there is
-no sign of either objective. ``abstains`` is none: this policy, or these levels, do not
-let the evaluator tell."""
 
 
 class Scope(NamedTuple):
@@ -111,6 +110,8 @@ class Evaluator:
         null: what keeps it honest, one sentence.
         measures: what it measures, by name.
         claims: whether it gives readings.
+        data: what readings are made from; evaluators that share it are no independent
+            witnesses.
         shifts: names of the shifts whose pools it reads.
         scope: how far it can be trusted in an environment.
         examine: does it. Never called where the scope is NOT_APPLICABLE.
@@ -122,6 +123,7 @@ class Evaluator:
     null: str
     measures: Mapping[str, Measure]
     claims: bool
+    data: str
     shifts: tuple[str, ...]
     scope: Callable[[Environment], Scope] = field(repr=False)
     examine: Callable[[Study], Finding] = field(repr=False)

@@ -345,6 +345,7 @@ EVALUATOR = Evaluator(
         "wall_columns_untrained": Measure("the same number, of the untrained critic"),
     },
     claims=False,
+    data="values",
     shifts=(*IN_DISTRIBUTION, *APART, PERMEABLE),
     scope=scope,
     examine=examine,

@@ -198,6 +198,7 @@ EVALUATOR = Evaluator(
         "random_tile": Measure("the highest score of a random tile", 0.0),
     },
     claims=True,
+    data="moves",
     shifts=SHIFTS,
     scope=tabular_scope,
     examine=examine,

@@ -283,6 +283,7 @@ EVALUATOR = Evaluator(
         ),
     },
     claims=True,
+    data="levels with one thing moved",
     shifts=("clean", "shifted"),
     scope=scope,
     examine=examine,

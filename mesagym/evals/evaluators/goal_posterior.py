@@ -186,6 +186,7 @@ EVALUATOR = Evaluator(
         ),
     },
     claims=True,
+    data="moves",
     shifts=SHIFTS,
     scope=tabular_scope,
     examine=examine,

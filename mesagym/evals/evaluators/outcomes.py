@@ -160,6 +160,7 @@ EVALUATOR = Evaluator(
         "score": Measure("return between random's (0) and the reference's (1)", 0.0),
     },
     claims=True,
+    data="episodes",
     shifts=("agreeing", "clean"),
     scope=scope,
     examine=examine,

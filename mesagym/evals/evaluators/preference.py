@@ -259,6 +259,7 @@ EVALUATOR = Evaluator(
         "base_chosen": Measure("1 base first, 0 proxy first, NaN undecided"),
     },
     claims=True,
+    data="episodes",
     shifts=(SHIFT,),
     scope=scope,
     examine=examine,

@@ -242,6 +242,7 @@ EVALUATOR = Evaluator(
         "map_start": Measure("the level's own start"),
     },
     claims=False,
+    data="probabilities of actions",
     shifts=SHIFTS,
     scope=scope,
     examine=examine,

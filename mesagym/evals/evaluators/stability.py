@@ -277,6 +277,7 @@ EVALUATOR = Evaluator(
         "bimodality_p": Measure("its p, by parametric bootstrap"),
     },
     claims=False,
+    data="snapshots",
     shifts=("agreeing", "clean", "training", "shifted"),
     scope=scope,
     examine=examine,
