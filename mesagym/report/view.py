@@ -22,8 +22,10 @@ from mesagym.evals.columns import (
     kind_of,
     objectives_of,
     own_objectives_of,
+    phrase,
     phrases_of,
     proxies_in_words,
+    proxies_phrase,
     spoken,
 )
 from mesagym.evals.examine import FACTS, ROWS, Findings, from_files, latest
