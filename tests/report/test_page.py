@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mesagym.errors import UserError
-from mesagym.evals.verdict import in_words
+from mesagym.evals.verdict_text import in_words
 from mesagym.report.caveats import caveats
 from mesagym.report.page import report_html, write_report
 from mesagym.report.provenance import provenance, setting

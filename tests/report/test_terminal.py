@@ -47,7 +47,7 @@ def test_long_names_of_objectives_are_folded_and_not_cut(make_run):
 def test_the_verdict_stands_below_in_words(two_runs):
     text = shown(two_runs)
 
-    assert "Goal misgeneralization: on levels that tell the two apart" in text
+    assert "Goal misgeneralization: where cheese and corner come apart" in text
     assert "Robust: on levels that tell the two apart" in text
 
 
