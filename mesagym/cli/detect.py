@@ -244,7 +244,7 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     numbers = out.with_suffix(".json")
     _must_be_ours(out, numbers)
     check_writable(out)
-    verdict = _verdict(source)
+    verdict = verdict_in_words(source)
     subjects = specimens_of(source)
     effort = Effort(config.levels, config.nulls, config.seed)
     root = root_of(config.scale, config.organisms)
@@ -342,7 +342,7 @@ def _must_be_ours(out: Path, numbers: Path) -> None:
         )
 
 
-def _verdict(source: RunDirectory) -> str:
+def verdict_in_words(source: RunDirectory) -> str:
     """Return a sentence on a run's verdict, empty where it has none.
 
     Its rows are judged anew; of a run without rows the summary is believed.
