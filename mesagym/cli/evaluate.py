@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,14 @@ def tested(config: EvaluateConfig, phases: Phases) -> Iterator[Tested]:
             phases.say(f"'{record.path}' is complete already; this is what it says")
             outcomes = columns_of(record.read_outcomes())
             assessment = Assessment(tuple(names), outcomes)
-            summary = record.read_summary()
             findings = kept(record)
+            # Its rows are judged anew: it may be older than the rule.
+            verdict = verdict_of(assessment, config.modes, stopped)
+            summary = summary_of(
+                assessment, verdict, config.modes[0], findings, trained.env.phrases
+            )
+            if otherwise := _otherwise(record.read_summary(), summary):
+                phases.say(otherwise)
         else:
             phases.say(f"testing on {config.levels} levels of each shift")
             assessment = assess(trained, pools, config.seed, config.modes, phases)
@@ -218,6 +224,14 @@ def run(config: EvaluateConfig) -> int:
             print(f"Unfinished run, {done.unfinished.in_words()} of each seed.")
         print(f"Evaluation: {record.path}")
     return 0
+
+
+def _otherwise(kept: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return that an evaluation's own summary has another word, if it has."""
+    word, rule = kept.get("verdict"), kept.get("rule", 1)
+    if not word or word == now.get("verdict"):
+        return ""
+    return f"judged by rule {now['rule']}; its summary, by rule {rule}, says '{word}'"
 
 
 def _evaluators(names: list[str], trained: Saved) -> list[Evaluator]:

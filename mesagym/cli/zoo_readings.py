@@ -9,6 +9,7 @@ from mesagym.cli.assess import assess, pools_of, shifts_for, tested_always
 from mesagym.cli.findings import find, shifts_besides
 from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.examine import Findings
+from mesagym.evals.verdict_rule import RULE
 from mesagym.reproductions import zoo
 from mesagym.tracking import RunDirectory, atomic_write_json
 from mesagym.tracking.files import sealed
@@ -52,6 +53,7 @@ def read(entry: zoo.Entry) -> str:
                 "levels": LEVELS,
                 "seed": SEED,
                 "mode": mode,
+                "rule": RULE,
                 "device": device.described(jax.devices()),
                 "evaluators": said,
             }

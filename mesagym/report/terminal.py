@@ -143,6 +143,7 @@ def results(runs: Sequence[RunView]) -> Group:
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
         parts.append(_verdict(run.judged.word, run.in_words))
+        parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
 
 
@@ -169,6 +170,7 @@ def earned(runs: Sequence[RunView]) -> Group:
             continue
         parts.append(Text.assemble((run.label, "bold"), (_seeds(verdict), "dim")))
         parts.append(_verdict(verdict.word, run.in_words))
+        parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
 
 
@@ -184,6 +186,14 @@ def _verdict(word: str, text: str) -> Padding:
     look = _LOOK.get(word, "")
     sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
     return Padding(sentence, (0, 0, 1, 2), expand=False)
+
+
+def _otherwise(run: RunView) -> list[Padding]:
+    """Return a line where the run's own summary has another word, else nothing."""
+    if not run.summary_differs:
+        return []
+    line = f"{run.summary_differs[:1].upper()}{run.summary_differs[1:]}."
+    return [Padding(Text(line, style="dim"), (0, 0, 1, 2), expand=False)]
 
 
 def amount_table(sources: Sequence[Source]) -> Table:

@@ -97,6 +97,27 @@ class RunView:
         return self.verdict
 
     @property
+    def summary_differs(self) -> str:
+        """What the run's own summary says otherwise than the verdict that is shown.
+
+        ``judged by rule 2; its summary, by rule 1, says 'capability failure'``. Empty
+        where both have the same word, or the summary has none.
+        """
+        verdict = self.verdict or self.amounts_verdict
+        said = self.summary.get("verdict")
+        if verdict is None or not said or said == verdict.word:
+            return ""
+        older = self.summary.get("rule", 1)
+        # Part of a run, as the zoo keeps it, has the summary of the whole.
+        seeds = self.summary.get("seeds")
+        whole = isinstance(seeds, list) and len(seeds) != self.n_seeds
+        of = f" of all {len(seeds)} seeds" if isinstance(seeds, list) and whole else ""
+        return (
+            f"judged by rule {verdict.version}; its summary, by rule {older}, says "
+            f"'{said}'{of}"
+        )
+
+    @property
     def in_words(self) -> str:
         """The verdict as one paragraph, with what evaluators say of it."""
         if self.amounts_verdict is not None:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from mesagym.evals.columns import spoken
+from mesagym.evals.verdict_rule import RULE
 from mesagym.report.films import film_title, last_frame
 from mesagym.report.pieces import capital, data_url
 from mesagym.report.style import Drawing
@@ -29,6 +30,9 @@ LARGEST_DRAWING = 250_000
 
 SHOWN_ON = "shown on "
 """What the title of a film says before the levels that it shows."""
+
+OUTCOMES = "outcomes"
+"""The evaluator whose readings are the verdict's words."""
 
 _STRIP = (160, 26)  # pixels of the drawing of one check
 
@@ -277,19 +281,14 @@ def _facts(claim: Claim) -> str:
 def _policies(zoo: Sequence[Entry]) -> str:
     rows = []
     for entry in zoo:
-        card = entry.card
-        verdict = (card["verdict"] or {}).get("in_words", "")
-        counts: dict[str, int] = {}
-        for seed in entry.seeds:
-            word = seed.verdict or ("competent" if seed.competent else "untrained")
-            counts[word] = counts.get(word, 0) + 1
+        counts = Counter(seed.in_short for seed in entry.seeds)
         said = ", ".join(f"{count} {word}" for word, count in counts.items())
         kept = ", ".join(map(str, sorted(entry.kept))) or "hashes only"
         rows.append(
             f'<tr><th scope="row"><code>{escape(entry.name)}</code></th>'
             + _cell("trained with", prose(entry.trained_with) or "–")
             + _cell("seeds", escape(said))
-            + _cell("in words", f"{prose(verdict)}{_readings(entry)}" or "–")
+            + _cell("in words", f"{prose(entry.in_words)}{_readings(entry)}" or "–")
             + _cell("kept", escape(kept))
             + "</tr>"
         )
@@ -315,8 +314,11 @@ def _readings(entry: Entry) -> str:
             f"{answer} ({count} of {n})" for answer, count in counts.items()
         )
         why = each["readings"][0]["why"] if each["readings"] else each["why"]
+        older = f" (rule {entry.readings_rule})" * (
+            name == OUTCOMES and entry.readings_rule < RULE
+        )
         items.append(
-            f"<li><strong>{escape(spoken(name))}</strong> reads "
+            f"<li><strong>{escape(spoken(name))}</strong>{older} reads "
             f"{escape(said or 'nothing')}: {prose(why)}</li>"
         )
     return f"<ul>{''.join(items)}</ul>" if items else ""

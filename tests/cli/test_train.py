@@ -275,6 +275,26 @@ def test_a_complete_evaluation_is_read_back_and_says_the_same(
     assert "again' is complete already" in second.err
 
 
+def test_an_evaluation_of_before_is_judged_anew_and_its_own_word_told(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"run={finished}", "shifts=[clean,agreeing]", "levels=8", "name=before"]
+    assert main(["evaluate", *words]) == 0
+    first = capsys.readouterr()
+    assert "judged by rule" not in first.err
+    record = RunDirectory.read(finished).read_evaluation("before")
+    monkeypatch.setattr(
+        type(record),
+        "read_summary",
+        lambda self: {"verdict": "capability failure", "in_words": "It is lost."},
+    )
+    assert main(["evaluate", *words]) == 0
+    second = capsys.readouterr()
+    line = "judged by rule 2; its summary, by rule 1, says 'capability failure'"
+    assert line in second.err
+    assert second.out == first.out
+
+
 def test_levels_of_a_folder_that_changed_are_tested_anew(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -237,6 +237,14 @@ def test_caveats_count_the_seeds_that_are_left_out(make_run):
     assert "(1 of them stopped in training)" in said
 
 
+def test_provenance_says_by_which_rule_a_run_was_judged(make_run):
+    run = make_run(seeds=4)
+    older = replace(run, summary={"verdict": "capability failure"})
+
+    assert dict(provenance(run))["verdict"] == "judged by rule 2"
+    assert dict(provenance(older))["verdict"].endswith("says 'capability failure'")
+
+
 def test_provenance_leaves_the_bookkeeping_out(make_run):
     names = [name for name, _ in provenance(make_run(seeds=2))]
 

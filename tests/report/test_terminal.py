@@ -82,6 +82,15 @@ def passing_at_random(run):
     return replace(run, outcomes=run.outcomes.set_column(place, name, column))
 
 
+def test_a_summary_with_another_word_is_told_below_the_verdict(make_run):
+    run = make_run(seeds=4)
+    older = replace(run, summary={"verdict": "capability failure"})
+    line = "Judged by rule 2; its summary, by rule 1, says 'capability failure'."
+
+    assert line in " ".join(shown([older]).split())
+    assert "Judged by rule" not in shown([run])
+
+
 def test_a_gate_that_random_passes_is_warned_of(make_run):
     run = passing_at_random(make_run(seeds=4))
     said = "a random policy succeeds in 1.00 of the agreeing levels"

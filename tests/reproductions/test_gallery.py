@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from mesagym.errors import UserError
+from mesagym.evals.verdict_rule import WORDS
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.gallery import gallery_html
 from mesagym.reproductions.gallery_result import (
@@ -190,6 +191,11 @@ def test_a_check_without_an_interval_is_a_dash_with_its_reason() -> None:
 def test_a_test_that_was_changed_says_so_beside_its_outcome(tmp_path: Path) -> None:
     found = recorded_with_policies(tmp_path, amendments=["Another bound."])
     assert "The test was changed after looking" in gallery_html([found])
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_a_verdict_is_explained(page: str, word: str) -> None:
+    assert f"<dt>{word}</dt><dd>" in page
 
 
 def test_policies_are_listed_with_their_verdicts(words: str) -> None:
