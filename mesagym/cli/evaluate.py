@@ -41,6 +41,9 @@ from mesagym.evals.verdict import judge_table
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
+    NOISY_BASE,
+    NOISY_PROXY,
+    OTHER_GOAL,
     SEED_DEPENDENT,
     UNTRAINED,
 )
@@ -349,6 +352,9 @@ _SHORT = {
     MISGENERALIZED: "misgen.",
     INCAPABLE: "incapable",
     SEED_DEPENDENT: "seeds differ",
+    NOISY_BASE: "noisy base",
+    NOISY_PROXY: "noisy proxy",
+    OTHER_GOAL: "other goal",
     NOT_APPLICABLE: "–",
 }
 """Verdicts that are too long for a column."""
