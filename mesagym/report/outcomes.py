@@ -315,7 +315,7 @@ def _rows_of(
     # Runs evaluated on the same levels share one row for random.
     same = len({_sentence(runs[0], tally) for tally in randoms.values()}) == 1
     for label, tally in randoms.items():
-        bars.append(("random" if same else f"random, {label}", tally, True))
+        bars.append(("random" if same else f"random{BETWEEN}{label}", tally, True))
         if same:
             break
     return bars
