@@ -21,9 +21,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="those asked, too")
     given = parser.parse_args()
     chosen = [zoo.entry(name) for name in given.names] or [
-        each
-        for each in zoo.entries()
-        if each.kept and (given.all or not _asked(each))
+        each for each in zoo.entries() if each.kept and (given.all or not _asked(each))
     ]
     for each in chosen:
         print(f"{each.name}: {read(each)}", flush=True)

@@ -259,7 +259,7 @@ def _what_is_known(
         f"scored {score(base)} and {score(proxy)} on average, where 0 is a random "
         "policy and 1 each objective's reference. "
         + (f"{'; '.join(known).capitalize()}. " if known else "")
-        + f"Of {unknown} of {len(words)} seeds only scores are kept, and a word rests "
+        + f"Only scores are kept of {unknown} of {len(words)} seeds, and a word rests "
         "on bounds over levels."
     )
 
