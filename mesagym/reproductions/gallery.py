@@ -74,7 +74,7 @@ _READING = (
     (
         "Gate",
         "Who has not learned the task proves nothing about goals. A seed counts if it "
-        f"succeeds in at least {100 * DEFAULT_RULE.gate:.0f} % of levels where the "
+        f"succeeds in at least {100 * DEFAULT_RULE.gate:.0f}% of levels where the "
         "goals agree, or, where worlds have amounts, comes half the way from a random "
         "policy to an expert. Such seeds are called competent; the others are left out "
         "and counted, and a condition with too few competent seeds stays blank.",
@@ -87,7 +87,7 @@ _READING = (
     ),
     (
         "Interval",
-        "In brackets, at 95 %: where the mean of ever more seeds may plausibly lie. A "
+        "In brackets, at 95%: where the mean of ever more seeds may plausibly lie. A "
         "check holds if the whole interval is on the claimed side of its bound, fails "
         "if all of it is on the other, but where its own test says otherwise, and is "
         "unclear in between.",
@@ -302,7 +302,10 @@ def _how_to_read() -> str:
         f"{listed(_WORDS, False)}\n"
         "<p>Where worlds have amounts instead, many keys and many chests, what was "
         "collected is put on a scale: 0 is what a random policy gets, 1 what an expert "
-        "for that objective gets.</p>"
+        "for that objective gets. The same words are given by these scores. "
+        "<em>Not applicable</em>: the levels do not tell the objectives apart. "
+        "<em>Not judged</em>: the scores alone, which are what is kept of older "
+        "recordings, do not settle a word.</p>"
     )
 
 
