@@ -125,6 +125,20 @@ def test_an_untrained_seed_is_told_by_its_counts(tmp_path: Path) -> None:
     ]
 
 
+def test_a_seed_that_training_stopped_counts_as_untrained(tmp_path: Path) -> None:
+    found = recorded_with_policies(tmp_path)
+    (entry,) = zoo.entries_of(found)
+    seeds = entry.card["seeds"]
+    stopped = {**seeds[0], "seed": 499, "competence": None, "competent": False}
+    old = without_rows(of_before(found, seeds=[stopped, *seeds]))
+    card = judged_again(old)
+    assert [each["verdict"] for each in card["seeds"]] == [
+        UNTRAINED,
+        *["goal misgeneralization"] * 2,
+    ]
+    assert "1 of 3 seeds did not learn the task" in card["verdict"]["in_words"]
+
+
 def test_judging_again_what_was_judged_again_changes_nothing(tmp_path: Path) -> None:
     found = recorded_with_policies(tmp_path)
     entry = without_rows(of_before(found))
