@@ -403,7 +403,7 @@ def _rows(
     seeds: dict[tuple[str, ...], list[int]] = {}
     for each, seed, reading in found:
         if each is detector:
-            score = "" if reading.score != reading.score else f"{reading.score:+.2f}"
+            score = "" if reading.score != reading.score else f"{reading.score:+z.2f}"
             p = "" if reading.p != reading.p else f"{reading.p:.2f}"
             apart = str(seed) if score else ""
             seeds.setdefault(

@@ -14,7 +14,7 @@ from rich.text import Text
 from mesagym.evals.amounts import IN_WORDS
 from mesagym.evals.amounts_verdict import AmountsVerdict
 from mesagym.evals.columns import CONTEST
-from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
+from mesagym.evals.statistics import PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
@@ -32,9 +32,11 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
+from mesagym.report.pieces import capital
 from mesagym.report.provenance import origins
 from mesagym.report.results import (
     Cell,
+    intervals_note,
     passed_by_chance,
     random_rows,
     trained_row,
@@ -128,14 +130,12 @@ def results(runs: Sequence[RunView]) -> Group:
         over = "levels: a single seed"
     note = (
         f"Success where {first.base} and {first.proxy} agree; the rest on clean "
-        f"distinguishing levels. In brackets {100 * confidence:.0f}% intervals over "
-        f"{over}"
+        f"distinguishing levels"
     )
-    provisional = [run for run in runs if run.judged.n_trained < PROVISIONAL_BELOW]
-    if provisional:
+    if brackets := intervals_note(rows, confidence, over):
+        note += f". {capital(brackets)}"
+    if any(run.judged.n_trained < PROVISIONAL_BELOW for run in runs):
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
-    if any(run.judged.n_trained == NO_INTERVAL for run in runs):
-        note += f"; {NO_INTERVAL} seeds: no interval"
     parts: list[object] = [table, Text(f"{note}.", style="dim"), Text("")]
     for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
         parts += [Text(f"Beware: {warning}", style="red"), Text("")]

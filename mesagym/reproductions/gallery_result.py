@@ -23,6 +23,7 @@ from mesagym.reproductions.table import (
 )
 from mesagym.reproductions.zoo import Entry
 from mesagym.tracking.files import read_bytes
+from mesagym.tracking.numerals import joined_percents
 
 LARGEST_DRAWING = 250_000
 """Characters of a drawing as SVG, above which the recorded PNG stands in its place."""
@@ -84,7 +85,7 @@ def prose(text: str) -> str:
     Of a link into the repository, which the page may be far from, its words are left.
     No line ends before a percent sign, nor within "α = 0".
     """
-    text = escape(" ".join(text.split())).replace(" %", "\u00a0%")
+    text = escape(joined_percents(" ".join(text.split())))
     text = text.replace("α = ", "α\u00a0=\u00a0")
     text = re.sub(r"\[([^\]]+)\]\(\.\./[^)\s]+\)", r"<code>\1</code>", text)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)

@@ -15,6 +15,7 @@ from mesagym.report.caveats import caveats
 from mesagym.report.page import report_html, write_report
 from mesagym.report.provenance import provenance, setting
 from mesagym.tracking.console import duration
+from mesagym.tracking.numerals import joined_percents
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def test_the_page_has_no_script(page):
 def test_the_page_leads_with_the_verdicts_in_words(two_runs, words):
     for run in two_runs:
         sentence = in_words(run.verdict, "cheese", "corner").partition(": ")[2]
+        sentence = joined_percents(sentence)
         assert sentence[1:] in words
         assert words.index(sentence[1:]) < words.index("The numbers")
 

@@ -61,10 +61,11 @@ def test_the_table_says_which_seeds_are_few(two_runs):
     assert "fewer than 8 seeds: provisional" in " ".join(shown(two_runs).split())
 
 
-def test_two_seeds_have_no_interval_and_the_table_says_so(make_run):
-    text = shown([make_run(seeds=2)])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_two_and_three_seeds_have_no_interval_and_the_table_says_so(make_run, seeds):
+    text = shown([make_run(seeds=seeds)])
 
-    assert "2 seeds: no interval" in " ".join(text.split())
+    assert f"{seeds} seeds: no interval" in " ".join(text.split())
     assert "[." not in text
 
 

@@ -275,7 +275,7 @@ def test_the_estimate_of_a_strip_lies_between_the_ends_of_its_interval() -> None
 
 
 def test_backticks_become_code_and_percent_signs_stay_with_their_number() -> None:
-    assert prose("`a<b` of 5 %") == "<code>a&lt;b</code> of 5\u00a0%"
+    assert prose("`a<b` of 5 %") == "<code>a&lt;b</code> of 5%"
 
 
 def test_of_a_link_into_the_repository_the_words_are_left() -> None:
