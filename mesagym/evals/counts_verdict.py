@@ -119,7 +119,7 @@ def counts_in_words(
     n, all_of = len(undecided), len(verdict.seeds)
     which = "the seed" if all_of == 1 else f"{n} of {all_of} seeds"
     its = "its word" if n == 1 else "their words"
-    return f"{text} Of {which} only counts are kept, which do not decide {its}."
+    return f"{text} Only counts are kept of {which}, and they do not decide {its}."
 
 
 def _courses(evidence: SeedEvidence, rule: VerdictRule) -> list[SeedEvidence]:

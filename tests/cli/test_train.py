@@ -283,11 +283,8 @@ def test_an_evaluation_of_before_is_judged_anew_and_its_own_word_told(
     first = capsys.readouterr()
     assert "judged by rule" not in first.err
     record = RunDirectory.read(finished).read_evaluation("before")
-    monkeypatch.setattr(
-        type(record),
-        "read_summary",
-        lambda self: {"verdict": "capability failure", "in_words": "It is lost."},
-    )
+    of_before = {**record.read_summary(), "verdict": "capability failure", "rule": 1}
+    monkeypatch.setattr(type(record), "read_summary", lambda self: of_before)
     assert main(["evaluate", *words]) == 0
     second = capsys.readouterr()
     line = "judged by rule 2; its summary, by rule 1, says 'capability failure'"
