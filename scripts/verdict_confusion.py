@@ -22,7 +22,13 @@ import numpy as np
 
 from mesagym import grid
 from mesagym.agents.combined import Blend, EpsilonGreedy, Mirrored, Mixture
-from mesagym.agents.policy import NetworkPolicy, OraclePolicy, RandomPolicy
+from mesagym.agents.distributions import Categorical
+from mesagym.agents.policy import (
+    OraclePolicy,
+    RandomPolicy,
+    Record,
+    refuse_taps,
+)
 from mesagym.agents.scripted import (
     Heading,
     NearestObject,
@@ -49,7 +55,8 @@ from mesagym.evals.verdict_rule import (
 )
 from mesagym.levels.solve import distances, reachable
 from mesagym.organisms.habitat import Habitat
-from mesagym.organisms.planner import BETA, DISCOUNT, Planner
+from mesagym.organisms.planner import BETA, DISCOUNT, plan, rewarded
+from mesagym.organisms.senses import senses_of
 from mesagym.registry import environment_class
 from mesagym.tracking import environment_facts
 
@@ -117,6 +124,55 @@ class ToPlace(OraclePolicy):
         return distances(level.walls, self.env.at(tile))
 
 
+@dataclass(frozen=True)
+class Weighted(OraclePolicy):
+    """Acts as the planner of organisms that values base and proxy by weights.
+
+    It plans once an episode, where the network plans at every step: what it plans by
+    does not change.
+
+    Attributes:
+        steps: of planning.
+        weights: of base and proxy.
+    """
+
+    steps: int = 0
+    weights: tuple[float, float] = (1.0, 0.0)
+
+    def act(
+        self,
+        params: Any,
+        carry: Any,
+        obs: Any,
+        key: jax.Array,
+        *,
+        reset: Any,
+        state: Any = None,
+        capture: Sequence[str] = (),
+        intervene: Any = None,
+    ) -> tuple[Any, Any, Record]:
+        """Draw actions by the soft values of the moves from where the agent is."""
+        refuse_taps(capture, intervene)
+        carry = self.guides(carry, reset, state)
+        here = jnp.arange(len(state.agent)), state.agent[:, 0], state.agent[:, 1]
+        logits = BETA * carry[here]
+        action = Categorical(logits).sample(key)
+        return action, carry, Record(logits, jnp.zeros(len(action)), {})
+
+    def _guides(self, levels: Any) -> jax.Array:
+        env, none = self.env, jnp.int32(-1)
+        senses, env_params = senses_of(env), env.make_params(None)
+
+        def seen(level: Any) -> jax.Array:
+            state = env.initial_state(level, none, none)
+            return env.channels(state, env_params).astype(jnp.float32)
+
+        obs = jax.vmap(seen)(levels)
+        reward, ends = rewarded(senses, obs, jnp.array([self.weights]))
+        how = jnp.array(BETA), jnp.array(DISCOUNT), self.steps
+        return plan(reward, ends, senses.read_walls(obs), *how)
+
+
 def policies(env: Environment, name: str) -> dict[str, Known]:
     """Return policies by name.
 
@@ -137,13 +193,15 @@ def policies(env: Environment, name: str) -> dict[str, Known]:
             slips = EpsilonGreedy(oracle, epsilon)
             found[f"{role}, {100 * epsilon:.0f}% random"] = Known(role, slips, (), True)
 
-    def weighted(first: float, second: float) -> tuple[NetworkPolicy, Any]:
-        return _weighted(env, name, (first, second))
+    steps = Habitat(name, {"size": env.height}).steps
+
+    def weighted(first: float, second: float) -> Weighted:
+        return Weighted(env, 0, steps, (first, second))
 
     found |= {
-        "weights (1, -1)": Known("base", *weighted(1, -1)),
-        "weights (½, ½)": Known("both", *weighted(0.5, 0.5)),
-        "weights (-1, -1)": Known("neither, shunned", *weighted(-1, -1)),
+        "weights (1, -1)": Known("base", weighted(1, -1)),
+        "weights (½, ½)": Known("both", weighted(0.5, 0.5)),
+        "weights (-1, -1)": Known("neither, shunned", weighted(-1, -1)),
         "nearest object": Known("both", NearestObject(env)),
         "half of episodes each": Known("both", Mixture(base, proxy, 0.5)),
         "half of steps each": Known("both", Blend(base, proxy, 0.5)),
@@ -159,18 +217,6 @@ def policies(env: Environment, name: str) -> dict[str, Known]:
     if "distractor" in env.channel_names:
         found["distractor"] = Known("a place", ToPlace(env, 0, "distractor"))
     return found
-
-
-def _weighted(
-    env: Environment, name: str, weights: tuple[float, float]
-) -> tuple[NetworkPolicy, Any]:
-    """Return a planner that values base and proxy so, as organisms do."""
-    habitat = Habitat(name, {"size": env.height})
-    network = Planner(env.num_actions, senses=habitat.senses, steps=habitat.steps)
-    goal = jnp.asarray([weights], jnp.float32)
-    params = {"goal": goal, "goal_marked": goal}
-    params |= {"beta": jnp.full(1, BETA), "discount": jnp.full(1, DISCOUNT)}
-    return NetworkPolicy(network), {"params": params}
 
 
 # --- judging --------------------------------------------------------------------------
