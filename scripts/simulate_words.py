@@ -1,6 +1,6 @@
 """Simulate how often a run gets each word, and how often its intervals are right.
 
-    python scripts/simulate_words.py [--replications 1000]
+    python scripts/simulate_words.py [--replications 500]
 
 writes docs/words.json and the tables in docs/statistics.md, which says what is drawn
 and how the figures are read. The policies of experiments/demo are put on several draws
@@ -291,7 +291,7 @@ def _held(rates: Any, names: Sequence[str], truth: np.ndarray) -> list[bool]:
 # --- two draws of levels --------------------------------------------------------------
 
 DEMO = ("alpha-0", "alpha-0.5")
-DRAWS, LEVEL_SEED = 16, 4_100_000
+DRAWS, LEVEL_SEED = 8, 4_100_000
 
 
 def two_draws(sizes: Sequence[int] = (128, 512)) -> list[dict[str, Any]]:
@@ -465,7 +465,7 @@ def tables(record: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate, write the record, and put the tables into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=1000)
+    parser.add_argument("--replications", type=int, default=500)
     parser.add_argument("--seed", type=int, default=PUBLISHING_SEED)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "words.json")
     parser.add_argument(
