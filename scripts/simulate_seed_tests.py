@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, roots_hermitenorm, stdtrit
 
-from mesagym.evals.permutation import sign_flips, two_groups
+from mesagym.evals.permutation import sign_flips, trend, two_groups
 from mesagym.evals.power import needed_seeds, power_note
 from mesagym.evals.suite import p_against, random_interval
 
@@ -140,6 +140,24 @@ def grouped(ratio: float, spread: float) -> Test:
     return test
 
 
+def skewed_against_normal(rng: np.random.Generator, n: int) -> float:
+    draw, mean, _ = SCENARIOS["very skewed"]
+    # Of one standard deviation, so that only the shape differs.
+    others = np.sqrt((np.e - 1) * np.e) * rng.normal(size=n)
+    return two_groups(draw(rng, (n,)) - mean, others, draws=DRAWS).p
+
+
+def trending(spread: float) -> Test:
+    """Four settings of n seeds, the first of which spreads so many times as much."""
+
+    def test(rng, n):
+        values = rng.normal(size=(4, n))
+        values[0] *= spread
+        return trend(values.reshape(-1), np.repeat(np.arange(4.0), n), draws=DRAWS).p
+
+    return test
+
+
 def mean_rate(median: float, sd: float) -> float:
     nodes, weights = roots_hermitenorm(80)
     return float((expit(logit(median) + sd * nodes) * weights).sum() / weights.sum())
@@ -165,6 +183,11 @@ TESTS: dict[str, Test] = {
     "two groups, n and n": grouped(1, 1.0),
     "two groups, n and 2 n, the small one spreads 3 times as much": grouped(2, 3.0),
     "two groups, n and 2 n, the large one spreads 3 times as much": grouped(2, 1 / 3),
+    "two groups, n and n, one very skewed, the other normal": skewed_against_normal,
+    "trend over four settings, n each": trending(1.0),
+    "trend over four settings, n each, the first spreads 3 times as much": trending(
+        3.0
+    ),
     "against random, seeds alike": against_random(0.0, 128, True),
     "against random, seeds spread by 1": against_random(1.0, 128, True),
     "the same, random's rate taken as known": against_random(0.0, 128, False),
@@ -301,7 +324,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--reps", type=int, default=20_000, help="runs, of means")
-    parser.add_argument("--test-reps", type=int, default=1000, help="runs, of tests")
+    parser.add_argument("--test-reps", type=int, default=4000, help="runs, of tests")
     parser.add_argument("--note-reps", type=int, default=400, help="runs, of notes")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder")
     parser.add_argument("--render", action="store_true", help="do not simulate")

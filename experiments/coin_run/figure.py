@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesagym.report import style
-from mesagym.reproductions.drawing import WIDTH, bar, blank, curve, key
+from mesagym.reproductions.drawing import SHARE, WIDTH, bar, blank, curve, key
 from mesagym.reproductions.folder import Reproduction
 from mesagym.reproductions.measuring import Figures, trained_seeds, why_blank
 
@@ -60,7 +60,14 @@ def _against_p(
             if not why_blank(figures[name], trained_seeds(figures[name]), 2):
                 came, all_ = protocol.successes(figures[name], outcome, levels)
                 row[: len(came)] = came / all_
-        curve(axes, list(at.values()), rates, colour=colour, label=NAMES[outcome])
+        curve(
+            axes,
+            list(at.values()),
+            rates,
+            colour=colour,
+            label=NAMES[outcome],
+            limits=SHARE,
+        )
     threshold = protocol.halving(figures, levels)
     if threshold.estimate is not None:
         ends = list(at.values())

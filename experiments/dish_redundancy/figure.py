@@ -58,6 +58,7 @@ def _panel(axes: Axes, several: list[Figures]) -> None:
             rows,
             colour=style.OUTCOME_COLOURS[outcome],
             label=NAMES[outcome],
+            limits=drawing.SHARE,
         )
     random = [rate(e, "clean", "proxy", policy="random").estimate for e in several]
     axes.plot(channels, random, "--", color=style.INK, lw=1.2)

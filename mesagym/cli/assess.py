@@ -10,6 +10,7 @@ import numpy as np
 from mesagym.agents.policy import OraclePolicy, RandomPolicy
 from mesagym.agents.scripted import Heading, WallFollower
 from mesagym.envs.base import Environment
+from mesagym.envs.level_files import read_levels
 from mesagym.errors import UserError
 from mesagym.evals.amounts import IN_WORDS, Amounts
 from mesagym.evals.amounts_verdict import (
@@ -39,6 +40,7 @@ from mesagym.evals.verdict import RunVerdict, judge_table
 from mesagym.evals.verdict_text import in_words, reasons
 from mesagym.evals.witnesses import Testimony, testimony
 from mesagym.levels.shift import Shift
+from mesagym.tracking.progress import Progress, silent
 from mesagym.training.saved import Saved
 
 RANDOM_DRAWS = 4
@@ -73,6 +75,7 @@ def pools_for(
     levels: int,
     seed: int,
     say: Callable[[str], None],
+    progress: Progress = silent,
 ) -> dict[str, EvaluationPool]:
     """Return the pools of shifts, leaving out those that the policies cannot see.
 
@@ -82,27 +85,39 @@ def pools_for(
         levels: of each.
         seed: of the levels.
         say: told of each shift that is left out.
+        progress: told of each pool.
 
     Raises:
         UserError: an unknown shift, or none that the policies can be put on.
     """
-    return pools_of(trained, shifts_for(trained.env, names, say), levels, seed)
+    shifts = shifts_for(trained.env, names, say)
+    return pools_of(trained, shifts, levels, seed, progress)
 
 
 def pools_of(
-    trained: Saved, shifts: Sequence[Shift], levels: int, seed: int
+    trained: Saved,
+    shifts: Sequence[Shift],
+    levels: int,
+    seed: int,
+    progress: Progress = silent,
 ) -> dict[str, EvaluationPool]:
     """Return the pools of shifts by name; arguments as those of `pools_for`."""
-    return {
-        shift.name: build_pool(trained.env, trained.env_params, shift, levels, seed)
-        for shift in shifts
-    }
+    pools = {}
+    for number, shift in enumerate(shifts, 1):
+        progress("making levels", number, len(shifts), shift.name)
+        pools[shift.name] = build_pool(
+            trained.env, trained.env_params, shift, levels, seed
+        )
+    return pools
 
 
 def shifts_for(
     env: Environment, names: Sequence[str], say: Callable[[str], None]
 ) -> list[Shift]:
-    """Return the shifts that policies trained in ``env`` can see; see `pools_for`."""
+    """Return the shifts that policies trained in ``env`` can see; see `pools_for`.
+
+    Levels of a folder are read, so that a text that breaks a rule is refused at once.
+    """
     chosen = choose_shifts(env, names)
     usable = [shift for shift in chosen if fits(env, shift)]
     for shift in chosen:
@@ -114,6 +129,9 @@ def shifts_for(
     if not usable:
         names = ", ".join(each.name for each in chosen)
         raise UserError(f"shifts: these policies fit none of {names}")
+    for shift in usable:
+        if shift.folder is not None:
+            read_levels(env, shift.folder)
     return usable
 
 
@@ -122,6 +140,7 @@ def assess(
     pools: dict[str, EvaluationPool],
     seed: int,
     modes: Sequence[str],
+    progress: Progress = silent,
 ) -> Assessment:
     """Put policies, random and the oracles on pools.
 
@@ -130,19 +149,21 @@ def assess(
         pools: by the shift's name.
         seed: of sampled actions.
         modes: how the trained policies act, ``sampled``, ``greedy`` or both.
+        progress: told of each policy on each pool.
     """
     contestants = contestants_of(trained, modes)
     # Oracles and walkers read whole levels, so they belong to the grid that they are
     # put on.
-    tables = [
-        evaluate(
-            trained.env,
-            [pool],
-            [*contestants, *walkers(pool), *oracles(pool.env)],
-            seed,
-        )
+    work = [
+        (pool, contestant)
         for pool in pools.values()
+        for contestant in [*contestants, *walkers(pool), *oracles(pool.env)]
     ]
+    tables = []
+    for number, (pool, contestant) in enumerate(work, 1):
+        who = f"{pool.shift.name}, {contestant.name}"
+        progress("testing", number, len(work), who)
+        tables.append(evaluate(trained.env, [pool], [contestant], seed))
     return Assessment(tuple(pools), concatenate(tables))
 
 

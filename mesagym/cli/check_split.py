@@ -18,6 +18,7 @@ from mesagym.report.mural import Picture, Section, mural
 from mesagym.sprites import Glyph
 from mesagym.tracking import atomic_write_bytes, show_table
 from mesagym.tracking.files import make_folders
+from mesagym.tracking.numerals import percent_text
 
 EXAMPLES = 6
 
@@ -52,7 +53,7 @@ def run(config: CheckSplitConfig) -> int:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return percent_text(share, 1)
 
 
 def _show_shares(found: SplitCheck) -> None:
@@ -85,7 +86,7 @@ def _show_scores(env: Environment, found: SplitCheck) -> None:
     else:
         header = ["policy", *(f"{name}, return" for name in names)]
         rows = [
-            [each.policy, *(f"{value:.2f}" for value in each.returns.values())]
+            [each.policy, *(f"{value:z.2f}" for value in each.returns.values())]
             for each in found.scores
         ]
     show_table(f"What untrained policies get on {found.tested_on}", header, rows)
@@ -98,14 +99,14 @@ def _show_power(config: CheckSplitConfig, found: SplitCheck) -> None:
             chances = ["-"] * len(LEVELS)
             if pair.told_apart:
                 known = (config.share, pair.variance, config.seed_spread, seeds)
-                chances = [f"{power(*known, levels):.2f}" for levels in LEVELS]
+                chances = [f"{power(*known, levels):z.2f}" for levels in LEVELS]
             about = f"{pair.first} rather than {pair.second}".replace("_", " ")
             about = about if seeds == SEEDS[0] else ""
             apart = _percent(pair.apart) if seeds == SEEDS[0] else ""
             rows.append([about, apart, f"{seeds}", *chances])
     header = ["objectives", "told apart", "seeds", *(f"{m} levels" for m in LEVELS)]
     title = (
-        f"Power to show an objective pursued at {config.share:g} (95 % interval above "
+        f"Power to show an objective pursued at {config.share:g} (95% interval above "
         f".5), seeds spread by {config.seed_spread:g}"
     )
     show_table(title, header, rows)

@@ -169,8 +169,11 @@ def say(line: str) -> None:
 def carry_out(command: str, config: Any) -> int:
     """Carry out a subcommand with its settled configuration; return the exit code."""
     from mesagym.cli.check import check_outside
+    from mesagym.cli.phases import Phases
 
     # Importing a command's module takes seconds; these checks do not.
     check_outside(config)
-    module = importlib.import_module(f"mesagym.cli.{command.replace('-', '_')}")
+    with Phases() as phases:
+        phases("starting")
+        module = importlib.import_module(f"mesagym.cli.{command.replace('-', '_')}")
     return module.run(config)

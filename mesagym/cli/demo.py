@@ -16,6 +16,8 @@ def run(config: DemoConfig) -> int:
     """Train at every α, or go on where an earlier demo stopped, then compare."""
     folder = where(config)
     jobs = [training(config, alpha, folder) for alpha in config.alphas]
+    for job in jobs:
+        train.refuse(job)
     for number, job in enumerate(jobs, 1):
         say(f"demo, training {number} of {len(jobs)}: α = {job.split.alpha:g}")
         if code := train.carry_through(job):

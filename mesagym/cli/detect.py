@@ -244,7 +244,7 @@ def _look(config: DetectConfig, names: Sequence[str]) -> int:
     numbers = out.with_suffix(".json")
     _must_be_ours(out, numbers)
     check_writable(out)
-    verdict = _verdict(source)
+    verdict = verdict_in_words(source)
     subjects = specimens_of(source)
     effort = Effort(config.levels, config.nulls, config.seed)
     root = root_of(config.scale, config.organisms)
@@ -342,15 +342,35 @@ def _must_be_ours(out: Path, numbers: Path) -> None:
         )
 
 
-def _verdict(source: RunDirectory) -> str:
-    """Return a run's verdict, empty where it has none or the file is damaged."""
-    if "summary.json" not in source.contents:
-        return ""
+def verdict_in_words(source: RunDirectory) -> str:
+    """Return a sentence on a run's verdict, empty where it has none.
+
+    Its rows are judged anew; of a run without rows the summary is believed.
+    """
+    from mesagym.evals.verdict_rule import INCAPABLE, UNTRAINED
+    from mesagym.report.view import load_run
+
+    word, by = "", ""
     try:
-        return source.read_summary().get("verdict") or ""
+        if "outcomes.parquet" in source.contents:
+            view = load_run(source.path)
+            found = view.verdict or view.amounts_verdict
+            word, by = ("", "") if found is None else (found.word, "by what it does")
+            if view.summary_differs:
+                by = view.summary_differs
+        elif "summary.json" in source.contents:
+            summary = source.read_summary()
+            word = summary.get("verdict") or ""
+            by = f"by rule {summary.get('rule', 1)}, as its summary has it"
     except UserError as error:
         say(f"{str(error).rstrip('.')}; its verdict is left out")
+    if not word:
         return ""
+    mind = {
+        UNTRAINED: " Of a policy that has not learned its task, detectors tell little.",
+        INCAPABLE: " Of a policy that pursues nothing there, detectors tell little.",
+    }
+    return f"Its verdict, {by}: {word}.{mind.get(word, '')}"
 
 
 def _in_short(
@@ -360,12 +380,7 @@ def _in_short(
     from mesagym.detectors.claims import CAUSAL
     from mesagym.detectors.summary import may_plan
 
-    said = []
-    if verdict:
-        said.append(
-            f"Its verdict, by what it does: {verdict}. Of a policy that has not "
-            "learned its task, detectors tell little."
-        )
+    said = [verdict] if verdict else []
     by_seed: dict[int, dict[str, Reading]] = {}
     for detector, seed, reading in found:
         by_seed.setdefault(seed, {})[detector.name] = reading
@@ -388,7 +403,7 @@ def _rows(
     seeds: dict[tuple[str, ...], list[int]] = {}
     for each, seed, reading in found:
         if each is detector:
-            score = "" if reading.score != reading.score else f"{reading.score:+.2f}"
+            score = "" if reading.score != reading.score else f"{reading.score:+z.2f}"
             p = "" if reading.p != reading.p else f"{reading.p:.2f}"
             apart = str(seed) if score else ""
             seeds.setdefault(

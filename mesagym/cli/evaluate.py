@@ -1,8 +1,9 @@
 """`mesagym evaluate`: the policies of a run under other shifts, in a table."""
 
+import contextlib
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from mesagym.cli.assess import (
     summary_of,
     verdict_of,
 )
-from mesagym.cli.commands import say
 from mesagym.cli.findings import find, keep, kept, shifts_besides
+from mesagym.cli.phases import Phases
 from mesagym.cli.schema import EvaluateConfig
 from mesagym.errors import UserError
 from mesagym.evals.amounts import Amounts
@@ -34,11 +35,15 @@ from mesagym.evals.evaluators.base import Evaluator
 from mesagym.evals.examine import Findings, must_apply
 from mesagym.evals.histories import histories_of
 from mesagym.evals.shift_verdict import NOT_APPLICABLE, judge_shifts
-from mesagym.evals.statistics import NO_INTERVAL
+from mesagym.evals.shifts import EvaluationPool
+from mesagym.evals.statistics import no_interval
 from mesagym.evals.verdict import judge_table
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
+    NOISY_BASE,
+    NOISY_PROXY,
+    OTHER_GOAL,
     SEED_DEPENDENT,
     UNTRAINED,
 )
@@ -46,6 +51,7 @@ from mesagym.report.style import rate_text
 from mesagym.report.tally import Counts
 from mesagym.report.view import columns_of
 from mesagym.tracking import (
+    Evaluation,
     RunDirectory,
     config_hash,
     environment_facts,
@@ -53,20 +59,49 @@ from mesagym.tracking import (
 )
 from mesagym.tracking.files import read_bytes, sha256
 from mesagym.tracking.tables import as_table
-from mesagym.training.saved import Saved, load
+from mesagym.training.saved import Saved, Unfinished, load_latest
 
 _NARROWEST = 80  # characters of the table: in fewer its words would be cut
 
 
-def run(config: EvaluateConfig) -> int:
-    """Test, print the table, and keep everything in ``evaluations/<name>/``."""
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """An evaluation that is done, its folder still open for writing."""
+
+    source: RunDirectory
+    trained: Saved
+    unfinished: Unfinished | None
+    """How far the run is, where it has not come to its end."""
+    record: Evaluation
+    assessment: Assessment
+    summary: dict[str, Any]
+    findings: Findings | None
+    stopped: int
+    """Seeds that training lost."""
+    pools: dict[str, EvaluationPool]
+    """Empty where the evaluation was complete already."""
+
+
+@contextlib.contextmanager
+def tested(config: EvaluateConfig, phases: Phases) -> Iterator[Tested]:
+    """Test policies, those of the last checkpoint where training is not at its end.
+
+    Raises:
+        UserError: what cannot be tested, before anything is compiled or written.
+    """
     import jax
 
+    phases("preparing")
     device.use(config.device)
     source = RunDirectory.read(config.run)
-    if not source.completed:
-        say(f"'{source.path}' is not complete: only what is saved so far is tested")
-    trained = load(source, config.seeds)
+    trained, unfinished = load_latest(source, config.seeds, phases.say)
+    if unfinished is not None:
+        phases.say(
+            f"'{source.path}' is unfinished: its last checkpoint is tested, "
+            f"{unfinished.in_words()}"
+        )
+    elif not source.completed:
+        phases.say(f"'{source.path}' is not complete: only its policies are read")
     evaluators = _evaluators(config.evaluators, trained)
     _must_be_read(config, evaluators)
     if "stability" in config.evaluators and not source.snapshots():
@@ -74,7 +109,7 @@ def run(config: EvaluateConfig) -> int:
             f"evaluators: 'stability' needs snapshots, and '{source.path}' has none; "
             "train with train.snapshots=10, say, in another directory"
         )
-    shifts = shifts_for(trained.env, config.shifts.names, say)
+    shifts = shifts_for(trained.env, config.shifts.names, phases.say)
     shifts += shifts_besides(shifts, evaluators, trained)
     names = [shift.name for shift in shifts]
     # A verdict on the whole run counts, as training's own does, the seeds it lost.
@@ -91,6 +126,9 @@ def run(config: EvaluateConfig) -> int:
         "evaluators": [each.name for each in evaluators],
         "run": source.id,
     }
+    if unfinished is not None:
+        # Of a later checkpoint it is another evaluation.
+        same["checkpoint"] = {"update": unfinished.update}
     for key in ("baseline", "outward"):
         if (path := getattr(config, key)) is not None:
             same[key] = RunDirectory.read(path).id
@@ -112,18 +150,28 @@ def run(config: EvaluateConfig) -> int:
         "environment": trained.env.described,
         "shifts": {shift.name: shift.meaning for shift in shifts},
     }
+    if unfinished is not None:
+        facts["checkpoint"] = unfinished.facts()
+    pools: dict[str, EvaluationPool] = {}
+    if not _is_complete(source, name):
+        pools = pools_of(trained, shifts, config.levels, config.seed, phases)
     whole = {**dataclasses.asdict(config), **same}
     with source.evaluation(name, whole, manifest=facts, identity=same) as record:
         if record.completed:
-            say(f"'{record.path}' is complete already; this is what it says")
+            phases.say(f"'{record.path}' is complete already; this is what it says")
             outcomes = columns_of(record.read_outcomes())
             assessment = Assessment(tuple(names), outcomes)
-            summary = record.read_summary()
             findings = kept(record)
+            # Its rows are judged anew: it may be older than the rule.
+            verdict = verdict_of(assessment, config.modes, stopped)
+            summary = summary_of(
+                assessment, verdict, config.modes[0], findings, trained.env.phrases
+            )
+            if otherwise := _otherwise(record.read_summary(), summary):
+                phases.say(otherwise)
         else:
-            say(f"testing on {config.levels} levels of each shift")
-            pools = pools_of(trained, shifts, config.levels, config.seed)
-            assessment = assess(trained, pools, config.seed, config.modes)
+            phases.say(f"testing on {config.levels} levels of each shift")
+            assessment = assess(trained, pools, config.seed, config.modes, phases)
             verdict = verdict_of(assessment, config.modes, stopped)
             findings = find(
                 trained,
@@ -132,7 +180,7 @@ def run(config: EvaluateConfig) -> int:
                 assessment.outcomes,
                 config.modes,
                 config.seed,
-                say,
+                phases,
                 histories,
             )
             keep(record, findings)
@@ -141,6 +189,31 @@ def run(config: EvaluateConfig) -> int:
             )
             record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
+        yield Tested(
+            source,
+            trained,
+            unfinished,
+            record,
+            assessment,
+            summary,
+            findings,
+            stopped,
+            pools,
+        )
+
+
+def _is_complete(source: RunDirectory, name: str) -> bool:
+    """Return whether an evaluation needs no levels, because it has been made."""
+    return name in source.evaluations() and source.read_evaluation(name).completed
+
+
+def run(config: EvaluateConfig) -> int:
+    """Test, print the table, and keep everything in ``evaluations/<name>/``."""
+    with Phases() as phases, tested(config, phases) as done:
+        source, trained, record = done.source, done.trained, done.record
+        assessment, stopped = done.assessment, done.stopped
+        summary, findings = done.summary, done.findings
+        phases.close()
         if assessment.kind == CONTEST:
             _show_contest(assessment, len(trained.seeds), stopped)
         else:
@@ -150,8 +223,18 @@ def run(config: EvaluateConfig) -> int:
             _show_findings(findings, config.modes[0])
         if "in_words" in summary:
             print(summary["in_words"])
+        if done.unfinished is not None:
+            print(f"Unfinished run, {done.unfinished.in_words()} of each seed.")
         print(f"Evaluation: {record.path}")
     return 0
+
+
+def _otherwise(kept: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return that an evaluation's own summary has another word, if it has."""
+    word, rule = kept.get("verdict"), kept.get("rule", 1)
+    if not word or word == now.get("verdict"):
+        return ""
+    return f"judged by rule {now['rule']}; its summary, by rule {rule}, says '{word}'"
 
 
 def _evaluators(names: list[str], trained: Saved) -> list[Evaluator]:
@@ -269,6 +352,9 @@ _SHORT = {
     MISGENERALIZED: "misgen.",
     INCAPABLE: "incapable",
     SEED_DEPENDENT: "seeds differ",
+    NOISY_BASE: "noisy base",
+    NOISY_PROXY: "noisy proxy",
+    OTHER_GOAL: "other goal",
     NOT_APPLICABLE: "–",
 }
 """Verdicts that are too long for a column."""
@@ -283,7 +369,7 @@ def _words(assessment: Assessment, mode: str, stopped: int) -> dict[str, str]:
 def _show_contest(assessment: Assessment, seeds: int, stopped: int) -> None:
     """Print one row for each shift and way of acting, with its word, and random's.
 
-    The trained policies' rates have their interval over seeds (two have none), or over
+    The trained policies' rates have their interval over seeds (few have none), or over
     levels where there is one seed: beside the mean, or below it in a narrow terminal.
     """
     own = own_objectives_of(assessment.outcomes)
@@ -320,8 +406,8 @@ def _show_contest(assessment: Assessment, seeds: int, stopped: int) -> None:
     room = max(_NARROWEST, shutil.get_terminal_size().columns)
     if width > room:
         shown = [[cell.replace(" [", "\n[") for cell in row] for row in shown]
-    told = f"in brackets 95 % intervals over {'seeds' if seeds > 1 else 'levels'}"
-    if seeds == NO_INTERVAL:
+    told = f"in brackets 95% intervals over {'seeds' if seeds > 1 else 'levels'}"
+    if no_interval([seeds]):
         told = "of so few seeds no interval"
     title = f"{_title(assessment, seeds)}; {told}"
     show_table(title, header, shown, width=room)

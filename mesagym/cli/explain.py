@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
 
+from mesagym.cli.keys import ALIASES
 from mesagym.errors import nearest
 
 _TYPE_WORDS = {
@@ -30,6 +31,55 @@ def type_word(annotation: object) -> str:
     return _TYPE_WORDS.get(plain, "settings of its own")
 
 
+def meant(name: str, known: Mapping[str, object]) -> list[str]:
+    """Return the keys that an unknown one may stand for, empty where none comes near.
+
+    Args:
+        name: as it was given.
+        known: the keys there are, groups among them.
+    """
+    section, last = _section(name), name.rpartition(".")[2]
+
+    def named(word: str) -> list[str]:
+        """Return what people mean by a word, in its own section if that has it."""
+        found = [key for key in ALIASES.get(word, ()) if key in known]
+        here = [key for key in found if section and key.startswith(f"{section}.")]
+        return here or found
+
+    # By another name first: the last part of `seed` is that of `evaluation.seed`, too.
+    if close := named(last):
+        return close
+    # Often right but for its section: `learning_rate` for `agent.learning_rate`.
+    if close := [key for key in known if key.rpartition(".")[2] == last]:
+        return close[:1]
+    lasts = {key.rpartition(".")[2]: [key] for key in known}
+    words = lasts | {word: keys for word in ALIASES if (keys := named(word))}
+    # Misspelt, in its section: a word there, or another name of one.
+    inside = {
+        key.rpartition(".")[2]: [key] for key in known if _section(key) == section
+    }
+    inside |= {
+        word: keys
+        for word, keys in words.items()
+        if word not in inside and (not section or _section(keys[0]) == section)
+    }
+    if near := difflib.get_close_matches(last, inside, n=1, cutoff=0.7):
+        return inside[near[0]]
+    # Its section is misspelt: one that is not leaves too little to compare.
+    there = {_section(key) for key in known}
+    alike = [key for key in known if key.count(".") == name.count(".")]
+    alike = [] if section in there else alike
+    if close := difflib.get_close_matches(name, alike, n=1, cutoff=0.6):
+        return close
+    # Misspelt and in no section of its own.
+    near = difflib.get_close_matches(last, words, n=1, cutoff=0.75)
+    return words[near[0]] if near else []
+
+
+def _section(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
 def unknown_key(name: str, known: Mapping[str, object], command: str) -> str:
     """Return the line about a key that no configuration of a command has.
 
@@ -38,16 +88,11 @@ def unknown_key(name: str, known: Mapping[str, object], command: str) -> str:
         known: the keys there are, groups among them.
         command: whose keys.
     """
-    # Often right but for its section: `steps` for `train.steps`.
-    last = name.rpartition(".")[2]
-    close = [key for key in known if key.rpartition(".")[2] == last]
-    alike = [key for key in known if key.count(".") == name.count(".")]
-    close = close or difflib.get_close_matches(name, alike, n=1, cutoff=0.6)
-    close = close or [key for key in alike if name.startswith(key)]
+    close = meant(name, known)
     section = name.rpartition(".")[0]
     beside = [key for key in known if section and key.startswith(f"{section}.")]
     if close:
-        hint = f"Did you mean '{close[0]}'?"
+        hint = f"Did you mean {' or '.join(map(repr, close))}?"
     elif beside:
         hint = f"Allowed there: {', '.join(beside)}."
     else:
@@ -145,7 +190,7 @@ def _bad_value(
 
 
 def _meant(word: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = meant(word, known)
     return f" Did you mean '{close[0]}=...'?" if close else ""
 
 

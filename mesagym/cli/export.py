@@ -59,8 +59,13 @@ def _table(source: RunDirectory, name: str, evaluation: str | None) -> Table:
 
 
 def _newest(source: RunDirectory) -> str:
-    """Return the newest evaluation that has findings."""
+    """Return the newest evaluation that has findings.
+
+    Those of a checkpoint, made before the run was finished, are not the run's.
+    """
     records = [source.read_evaluation(name) for name in source.evaluations()]
+    if source.completed:
+        records = [r for r in records if "checkpoint" not in r.manifest]
     asked = [each for each in records if each.completed and ROWS in each.contents]
     if not asked:
         raise UserError(

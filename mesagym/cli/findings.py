@@ -1,6 +1,6 @@
 """Trained policies put to evaluators, and what they found kept beside the outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from mesagym.evals.examine import (
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool, shifts_of
 from mesagym.levels.shift import Shift
+from mesagym.tracking.progress import Progress, silent
 from mesagym.tracking.record import Record
 from mesagym.training.saved import Saved
 
@@ -49,7 +50,7 @@ def find(
     outcomes: Columns,
     modes: Sequence[str],
     seed: int,
-    say: Callable[[str], None],
+    progress: Progress,
     histories: Mapping[str, History],
 ) -> Findings:
     """Put evaluators to trained policies, random and the experts.
@@ -61,7 +62,7 @@ def find(
         outcomes: of all of them on all pools.
         modes: how the trained policies act.
         seed: of everything random.
-        say: told what is under way.
+        progress: told of each evaluator.
         histories: of `histories_of`.
     """
     contestants = (*contestants_of(trained, modes), *oracles(trained.env))
@@ -75,7 +76,7 @@ def find(
         seed,
         **histories,
     )
-    return examine(study, evaluators, say)
+    return examine(study, evaluators, progress)
 
 
 def witnesses(
@@ -85,7 +86,7 @@ def witnesses(
     outcomes: Columns,
     mode: str,
     seed: int,
-    say: Callable[[str], None],
+    progress: Progress = silent,
 ) -> Findings:
     """Ask evaluators about trained policies alone, on `WITNESSED` levels of a shift.
 
@@ -97,7 +98,7 @@ def witnesses(
     study = Study(
         trained.env, trained.env_params, few, outcomes, tuple(policies), None, seed
     )
-    return examine(study, evaluators, say)
+    return examine(study, evaluators, progress)
 
 
 def _first(pool: EvaluationPool, n: int) -> EvaluationPool:

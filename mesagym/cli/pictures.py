@@ -13,7 +13,8 @@ from mesagym.report.films import Episode, film
 from mesagym.report.maps import LevelMap, maps_to_bytes, tabular_map
 from mesagym.report.page import report_html
 from mesagym.report.view import MAPS, RunView, load_run
-from mesagym.tracking import RunDirectory
+from mesagym.tracking import Record, RunDirectory
+from mesagym.tracking.progress import Progress, silent
 from mesagym.training.saved import Saved, load
 
 EPISODES = 4
@@ -41,20 +42,29 @@ _TITLES = {
 
 
 def films_and_maps(
-    trained: Saved, pools: dict[str, EvaluationPool]
+    trained: Saved,
+    pools: dict[str, EvaluationPool],
+    progress: Progress = silent,
 ) -> dict[str, bytes]:
     """Return films and maps, by their path in the run directory, maps first.
 
     Args:
         trained: the policies.
         pools: of the shifts of `tested_always` at least.
+        progress: told of each.
     """
     env, files = trained.env, {}
     shifts = tested_always(env)
     # What remembers has no action of a tile alone.
-    if env.tabular and env.kind == "contest" and forgets(trained.policy):
+    mapped = env.tabular and env.kind == "contest" and forgets(trained.policy)
+    total = len(shifts) + mapped
+    if mapped:
+        progress("filming", 1, total, "maps")
         files[MAPS] = maps_to_bytes(_maps(trained, pools[shifts[1]]))
-    for name, title in zip(shifts, _TITLES[env.kind], strict=True):
+    for number, (name, title) in enumerate(
+        zip(shifts, _TITLES[env.kind], strict=True), 1 + mapped
+    ):
+        progress("filming", number, total, name)
         files[f"films/{name}.gif"] = film(
             played(trained, pools[name]), title, env.own_objectives
         )
@@ -101,13 +111,16 @@ def _maps(trained: Saved, pool: EvaluationPool) -> list[LevelMap]:
 
 
 def complete(
-    run: RunDirectory, pools: dict[str, EvaluationPool] | None = None
+    run: RunDirectory,
+    pools: dict[str, EvaluationPool] | None = None,
+    progress: Progress = silent,
 ) -> RunView:
     """Add what a run's report shows and its directory lacks, and return the view.
 
     Args:
         run: open for writing, its policies and outcomes there.
         pools: those of its evaluation, drawn again where they are not at hand.
+        progress: told of each film and figure.
     """
     # Maps come before films, so that of both films neither is missing.
     if sum(name.startswith("films/") for name in run.contents) < FILMED:
@@ -119,16 +132,18 @@ def complete(
                 tested_always(trained.env),
                 tested["levels"],
                 tested["seed"],
-                lambda line: None,
+                silent,
+                progress,
             )
-        for name, content in films_and_maps(trained, pools).items():
+        for name, content in films_and_maps(trained, pools, progress).items():
             run.write_file(name, content)
     view = load_run(run.path, mode=run.config["evaluation"]["modes"][0])
-    for name, content in draw_figures(view).items():
+    for name, content in draw_figures(view, progress).items():
         run.write_file(f"figures/{name}", content)
     return view
 
 
-def write_page(run: RunDirectory, view: RunView) -> None:
+def write_page(run: Record, view: RunView, progress: Progress = silent) -> None:
     """Write the run's own report."""
+    progress("writing the page")
     run.write_file("report.html", report_html([view]))

@@ -15,6 +15,7 @@ from mesagym.cli import schema
 from mesagym.cli.commands import FAILED, MISUSED, STOPPED, carry_out, say
 from mesagym.cli.compose import Composed, Composer, composer, full_errors
 from mesagym.cli.naming import run_directory
+from mesagym.cli.phases import Phases
 from mesagym.errors import UserError
 
 
@@ -88,21 +89,29 @@ def _checked(
     own = [each for each in overrides if each.startswith("hydra")]
     labels = _labels(jobs)
     taken: dict[str, str] = {}
-    for number, (job, label) in enumerate(zip(jobs, labels, strict=True), 1):
-        try:
-            settled = composed_by.settled(composed_by.compose([*own, *job]))
-        except UserError as error:
-            title = f"job {number} of {len(jobs)} ({label})"
-            raise UserError(f"{title}: {error}") from error
-        if isinstance(settled, schema.TrainConfig):
-            place = str(run_directory(settled))
-            if place in taken:
-                raise UserError(
-                    f"run: the jobs '{taken[place]}' and '{label}' would both write "
-                    f"'{place}'. Leave run out, or put what differs into it, as in "
-                    "run='runs/alpha-${split.alpha}'"
-                )
-            taken[place] = label
+    # Where jobs run in processes of their own, this one must not open a device.
+    here = composed.hydra.launcher["_target_"].endswith(".BasicLauncher")
+    with Phases() as phases:
+        for number, (job, label) in enumerate(zip(jobs, labels, strict=True), 1):
+            phases("checking jobs", number, len(jobs), label)
+            try:
+                settled = composed_by.settled(composed_by.compose([*own, *job]))
+                if here and composed_by.command == "train":
+                    from mesagym.cli.train import refuse  # takes seconds: it needs JAX
+
+                    refuse(settled)
+            except UserError as error:
+                title = f"job {number} of {len(jobs)} ({label})"
+                raise UserError(f"{title}: {error}") from error
+            if isinstance(settled, schema.TrainConfig):
+                place = str(run_directory(settled))
+                if place in taken:
+                    raise UserError(
+                        f"run: the jobs '{taken[place]}' and '{label}' would both "
+                        f"write '{place}'. Leave run out, or put what differs into it, "
+                        "as in run='runs/alpha-${split.alpha}'"
+                    )
+                taken[place] = label
     return labels
 
 

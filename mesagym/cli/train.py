@@ -10,6 +10,7 @@ from mesagym.cli import device
 from mesagym.cli.assess import (
     assess,
     pools_for,
+    shifts_for,
     summary_of,
     tested_always,
     verdict_of,
@@ -18,10 +19,10 @@ from mesagym.cli.build import Plan, plan
 from mesagym.cli.commands import FAILED, STOPPED, say
 from mesagym.cli.findings import witnesses
 from mesagym.cli.naming import identity, run_directory, run_name, started_from
+from mesagym.cli.phases import Phases
 from mesagym.cli.schema import TrainConfig, WandbConfig
 from mesagym.envs.base import Environment
 from mesagym.errors import UserError
-from mesagym.evals.columns import spoken
 from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.examine import (
     Findings,
@@ -42,11 +43,12 @@ from mesagym.tracking import (
     WandbSink,
     environment_facts,
 )
-from mesagym.tracking.console import short
+from mesagym.tracking.console import duration, short
 from mesagym.tracking.labels import agent_in_words
+from mesagym.tracking.progress import silent
 from mesagym.tracking.tables import as_table
 from mesagym.training.loop import Hooks, Rows, StopSignal, Trained, train
-from mesagym.training.saved import Saved, save, save_snapshot
+from mesagym.training.saved import Saved, checkpoint_facts, save, save_snapshot
 
 
 def run(config: TrainConfig) -> int:
@@ -69,11 +71,42 @@ def carry_through(config: TrainConfig) -> int:
         UserError: before anything is compiled or written, a configuration that
             cannot be; later, what stands in the way of writing.
     """
+    with Phases() as phases:
+        phases("preparing")
+        return _carried_through(config, phases)
+
+
+def refuse(config: TrainConfig) -> None:
+    """Refuse a training that cannot be; compile, draw and write nothing.
+
+    For several trainings, all of which are looked at before the first begins.
+
+    Raises:
+        UserError: as `carry_through`, before anything is written.
+    """
+    device.use(config.device)
+    _shifts(config, plan(config).program.env)
+    RunDirectory.check(run_directory(config), identity(config))
+
+
+def _carried_through(config: TrainConfig, phases: Phases) -> int:
     device.use(config.device)
     planned = plan(config)
     shifts = _shifts(config, planned.program.env)
     _must_be_askable(config, planned.program.env)
     path = run_directory(config)
+    pools = {}
+    if not RunDirectory.check(path, identity(config)):
+        # Not after training: an environment that has no level of a shift is refused
+        # while there is nothing to lose.
+        pools = pools_for(
+            planned.trained(None, tuple(config.seeds)),
+            config.shifts.names,
+            config.evaluation.levels,
+            config.evaluation.seed,
+            phases.say,
+            phases,
+        )
     with RunDirectory.open(
         path,
         dataclasses.asdict(config),
@@ -84,23 +117,28 @@ def carry_through(config: TrainConfig) -> int:
             say(f"'{path}' is complete already")
             return 0
         with _sinks(config, directory) as sinks:
-            trained, stop = _train(config, planned, directory, sinks)
+            trained, stop = _train(config, planned, directory, sinks, phases)
             if stop.name is not None:
                 steps = trained.updates * planned.program.shape.steps_per_update
                 say(
                     f"stopped by {stop.name} after {short(steps)} steps a seed, saved "
                     f"in '{path}'; the same command goes on from there"
+                    if steps
+                    else f"stopped by {stop.name} before the first steps; the same "
+                    "command begins anew"
                 )
                 return STOPPED[stop.name]
-            return _conclude(config, planned, directory, sinks, trained)
+            return _conclude(config, planned, directory, sinks, trained, pools, phases)
 
 
 def _shifts(config: TrainConfig, env: Environment) -> dict[str, str]:
     """Return the shifts that a run is tested on, and what each means.
 
     Raises:
-        UserError: one that every training is tested on is missing.
+        UserError: an unknown one, one whose levels cannot be read; one that every
+            training is tested on is missing.
     """
+    shifts_for(env, config.shifts.names, silent)
     shifts = {
         each.name: each.meaning for each in choose_shifts(env, config.shifts.names)
     }
@@ -188,7 +226,11 @@ def _sinks(config: TrainConfig, directory: RunDirectory) -> Any:
 
 
 def _train(
-    config: TrainConfig, planned: Plan, directory: RunDirectory, sinks: MultiSink
+    config: TrainConfig,
+    planned: Plan,
+    directory: RunDirectory,
+    sinks: MultiSink,
+    phases: Phases,
 ) -> tuple[Trained, StopSignal]:
     """Train from the newest checkpoint to the end, or until a signal."""
     import jax
@@ -207,13 +249,15 @@ def _train(
         done_env_steps=done * per_update,
         config=dataclasses.asdict(config),
         group=config.group,
+        episode_env_steps=program.shape.num_envs * program.shortest_episode,
     )
-    # Apart from the others, whose end comes after the tests: its pace is training's.
+    # Apart from the others, whose end comes after the tests: its pace is training's,
+    # and begins when all is compiled.
     progress = MultiSink([], [ConsoleSink()], warn=say)
     source = config.train.start_from
     seeds = f"{len(config.seeds)} seed{'s' * (len(config.seeds) != 1)}"
     agent = agent_in_words(config.agent.name, config.agent.network.memory)
-    say(
+    phases.say(
         f"{config.env.name} {program.env.height}x{program.env.width}, α = "
         f"{config.split.alpha:g}, {agent}, {seeds} x "
         f"{steps_in_words(config.train.steps, program.total_updates * per_update)} in "
@@ -226,8 +270,12 @@ def _train(
         for each in (sinks, progress):
             each.log(rows, step=int(np.max(rows["update"])))
 
+    policies = planned.trained(None, tuple(config.seeds))
+
     def keep(updates: int, arrays: Rows) -> None:
-        directory.save_checkpoint(updates, arrays, {"updates": updates})
+        steps = updates * per_update
+        facts = checkpoint_facts(policies, updates, steps, info.total_env_steps)
+        directory.save_checkpoint(updates, arrays, facts)
 
     def snapshot(updates: int, params: Any, alive: np.ndarray) -> None:
         there = np.flatnonzero(alive)
@@ -236,13 +284,20 @@ def _train(
         steps = updates * per_update
         save_snapshot(directory, planned.trained(params, survivors), updates, steps)
 
+    def compiled(seconds: float) -> None:
+        phases.close()
+        if seconds >= 1:
+            phases.say(f"compiled in {duration(seconds)}")
+        progress.start(info)
+
     with contextlib.closing(progress), StopSignal().caught() as stop:
         sinks.start(info)
-        progress.start(info)
+        if done >= program.total_updates:
+            progress.start(info)
         trained = train(
             program,
             planned.cells,
-            Hooks(log, keep, say, snapshot),
+            Hooks(log, keep, say, snapshot, phases, compiled),
             resume=None if checkpoint is None else checkpoint.arrays,
             save_seconds=config.train.save_seconds,
             stop=stop,
@@ -267,20 +322,20 @@ def _asked(
     trained: Saved,
     pools: dict[str, EvaluationPool],
     outcomes: Columns,
+    phases: Phases,
 ) -> Findings | None:
     """Ask evaluators which objective was learned, and keep what they say."""
     tested = config.evaluation
     evaluators = applying(choose_evaluators(tested.evaluators), trained.env)
     if not evaluators:
         return None
-    say(f"asking {', '.join(spoken(each.name) for each in evaluators)}")
     try:
         findings = witnesses(
-            trained, evaluators, pools, outcomes, tested.modes[0], tested.seed, say
+            trained, evaluators, pools, outcomes, tested.modes[0], tested.seed, phases
         )
     except UserError as error:
         # Too few levels for one of them: what was trained and tested stands.
-        say(f"nobody was asked: {error}")
+        phases.say(f"no evaluator was asked: {error}")
         return None
     for name, content in to_files(findings).items():
         directory.write_file(name, content)
@@ -293,6 +348,8 @@ def _conclude(
     directory: RunDirectory,
     sinks: MultiSink,
     result: Trained,
+    pools: dict[str, EvaluationPool],
+    phases: Phases,
 ) -> int:
     """Save the policies, test them, draw, and last of all call the run complete."""
     import jax
@@ -308,16 +365,15 @@ def _conclude(
     trained = planned.trained(params, survivors)
     save(directory, trained)
     tested = config.evaluation
-    say(f"testing on {tested.levels} levels of each shift")
-    pools = pools_for(trained, config.shifts.names, tested.levels, tested.seed, say)
-    assessment = assess(trained, pools, tested.seed, tested.modes)
+    phases.say(f"testing on {tested.levels} levels of each shift")
+    assessment = assess(trained, pools, tested.seed, tested.modes, phases)
     verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
     outcomes = as_table(assessment.outcomes)
     directory.write_outcomes(outcomes)
-    findings = _asked(config, directory, trained, pools, assessment.outcomes)
-    say("drawing")
-    view = pictures.complete(directory, pools)
-    pictures.write_page(directory, view)
+    findings = _asked(config, directory, trained, pools, assessment.outcomes, phases)
+    phases.say("drawing")
+    view = pictures.complete(directory, pools, phases)
+    pictures.write_page(directory, view, phases)
     per_update = planned.program.shape.steps_per_update
     summary = {
         **summary_of(

@@ -94,24 +94,23 @@ trained with: in what a result's conditions differ, apart from seeds.
 kept: seeds whose weights are here, of those that were trained.
 verdict: what all of a condition's seeds did where the goals come apart, by the
   rule of docs/verdict.md; evaluators, which ask otherwise, may differ from it.
-  "capability failure": most episodes reach neither object, or one by paths no
-  more direct than that rule's bar. A dash: outcomes are amounts, which get
-  scores instead.
+  "not judged again", "not judged": the word rests on more than the counts or
+  scores that are kept of most seeds. "not applicable": the levels do not tell
+  the goals apart. (rule 1): by the rule before this one.
 the claim: what the test of the whole result said of what was claimed. A claim
   about agents that fail is confirmed by agents that fail. What takes longer,
   judging records again under today's dynamics, `reproduce --list` does."""
 
 
 def _row(found: zoo.Entry) -> list[str]:
-    card, result = found.card, read_result(found.reproduction.folder)
+    word, result = found.word, read_result(found.reproduction.folder)
     assert result is not None
     check_files(found.reproduction, result)
-    verdict = (card["verdict"] or {}).get("word", "–")
     return [
         found.name,
         found.trained_with or "–",
         f"{len(found.kept)} of {len(found.seeds)}",
-        verdict,
+        word or "–",
         result["judgement"]["outcome"],
     ]
 
@@ -121,12 +120,11 @@ def _load(config: ZooConfig, found: zoo.Entry) -> int:
     run = None if config.run is None else Path(config.run)
     zoo.unpack(found, out, run)
     _warn_of_record(found)
-    card = found.card
-    if card["verdict"] is not None:
-        print(f"All seeds. {card['verdict']['in_words']}")
+    if found.in_words:
+        print(f"All seeds. {found.in_words}")
     for each in found.seeds:
         if run is not None or each.kept:
-            print(f"  seed {each.seed}: {_of_seed(each)}")
+            print(f"  seed {each.seed}: {each.in_short}")
     print(f"Policies: {out}")
     print(f"Try: mesagym evaluate run={out} shifts=standard")
     return 0
@@ -138,12 +136,6 @@ def _warn_of_record(found: zoo.Entry) -> None:
         recorded(found.reproduction)
     except UserError as error:
         say(f"take care: {error}")
-
-
-def _of_seed(seed: zoo.Seed) -> str:
-    if seed.verdict is not None:
-        return seed.verdict
-    return "competent" if seed.competent else "untrained"
 
 
 def _film(config: ZooConfig, found: zoo.Entry) -> int:

@@ -9,9 +9,11 @@ from mesagym.cli.assess import assess, pools_of, shifts_for, tested_always
 from mesagym.cli.findings import find, shifts_besides
 from mesagym.evals.evaluators import choose_evaluators
 from mesagym.evals.examine import Findings
+from mesagym.evals.verdict_rule import RULE
 from mesagym.reproductions import zoo
 from mesagym.tracking import RunDirectory, atomic_write_json
 from mesagym.tracking.files import sealed
+from mesagym.tracking.progress import silent
 
 FORMAT = "mesagym-zoo-readings/1"
 
@@ -34,11 +36,11 @@ def read(entry: zoo.Entry) -> str:
     trained = zoo.load(entry.name)
     mode = RunDirectory.read(entry.folder).config["evaluation"]["modes"][0]
     evaluators = choose_evaluators(["quick"])
-    shifts = shifts_for(trained.env, tested_always(trained.env), _silent)
+    shifts = shifts_for(trained.env, tested_always(trained.env), silent)
     shifts += shifts_besides(shifts, evaluators, trained)
     pools = pools_of(trained, shifts, LEVELS, SEED)
     outcomes = assess(trained, pools, SEED, [mode]).outcomes
-    found = find(trained, evaluators, pools, outcomes, [mode], SEED, _silent, {})
+    found = find(trained, evaluators, pools, outcomes, [mode], SEED, silent, {})
     said = _document(found, mode)
     atomic_write_json(
         entry.folder / zoo.READINGS,
@@ -51,6 +53,7 @@ def read(entry: zoo.Entry) -> str:
                 "levels": LEVELS,
                 "seed": SEED,
                 "mode": mode,
+                "rule": RULE,
                 "device": device.described(jax.devices()),
                 "evaluators": said,
             }
@@ -76,7 +79,3 @@ def _document(found: Findings, mode: str) -> dict[str, Any]:
         }
         for name, facts in found.facts.items()
     }
-
-
-def _silent(line: str) -> None:
-    """Let a long list of policies pass without a line for every evaluator."""

@@ -80,15 +80,15 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
         details[f"beta_{name}"] = float(betas[k])
     margin = mean_interval(margins)
     said = ", ".join(
-        f"the {spoken(names[k])} {mean[k]:.2f} as well as its own oracle"
+        f"the {spoken(names[k])} {mean[k]:z.2f} as well as its own oracle"
         for k in (0, proxy)
     )
     return Reading(
         SCORED,
         margin.estimate,
         flipped(margins, effort.nulls, effort.seed),
-        f"predicts its actions: {said}; margin {margin.estimate:+.2f} "
-        f"[{margin.low:+.2f}, {margin.high:+.2f}]",
+        f"predicts its actions: {said}; margin {margin.estimate:+z.2f} "
+        f"[{margin.low:+z.2f}, {margin.high:+z.2f}]",
         float(subject.flops) * chances[0, ..., 0].size,
         details,
     )

@@ -112,9 +112,11 @@ def _words(
     differences: np.ndarray,
     details: dict[str, float],
 ) -> str:
-    said = ", ".join(f"{spoken(name)} {details[f'pull_{name}']:.2f}" for name in things)
+    said = ", ".join(
+        f"{spoken(name)} {details[f'pull_{name}']:z.2f}" for name in things
+    )
     margin = mean_interval(differences)
-    interval = f"{margin.estimate:+.2f} [{margin.low:+.2f}, {margin.high:+.2f}]"
+    interval = f"{margin.estimate:+z.2f} [{margin.low:+z.2f}, {margin.high:+z.2f}]"
     if not details["one_sided"]:
         return f"pulled by: {said}; proxy less base {interval}"
     proxy = spoken(env.own_objectives[1])

@@ -67,7 +67,7 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
     flat = [site for site in sites if not site.spatial]
     details = _vectors(flat, plans, asked, fitted, tested)
     if not spatial:
-        told = ", ".join(f"{name} {value:.2f}" for name, value in details.items())
+        told = ", ".join(f"{name} {value:z.2f}" for name, value in details.items())
         return Reading(
             NOT_APPLICABLE, why=_no_tiles(told), flops=flops, details=details
         )
@@ -82,7 +82,9 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
     best = _best_site(spatial, plans, fitted)
     f1, least = details[f"plan/{best}"], against[best]
     if best in random:
-        rival = f"{seen:.2f} by the observation and {random[best]:.2f} by fresh weights"
+        rival = (
+            f"{seen:.2f} by the observation and {random[best]:z.2f} by fresh weights"
+        )
     else:
         rival = f"{seen:.2f} by the observation; no random weights come before it"
     # What no more than equals the best baseline is not beyond the null.
@@ -101,7 +103,7 @@ def score(subject: Subject, learned: Any, effort: Effort) -> Reading:
             f"its own moves on tiles away from it are told by '{best}' with macro-F1 "
             f"{f1:.2f} on {asked.size} levels of unseen walls, {rival}; there its goal "
             f"is told {details[f'goal/{best}']:.0%} of the time, steps to go with R² "
-            f"{details[f'value/{best}']:.2f}"
+            f"{details[f'value/{best}']:z.2f}"
         ),
         flops=flops,
         details=details,

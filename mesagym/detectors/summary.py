@@ -254,7 +254,7 @@ def on_known(document: Mapping[str, Any], detector: str, habitat: str) -> str:
         here = (cell["detector"], cell["habitat"]) == (detector, habitat)
         if here and cell["organism"] != "P" and (means := cell.get("means")):
             split |= "all" not in means
-            numbers = " and ".join(f"{each:+.2f}" for each in means.values())
+            numbers = " and ".join(f"{each:+z.2f}" for each in means.values())
             said.append(f"{cell['organism']} {numbers}")
     if not said:
         return ""

@@ -193,13 +193,13 @@ def _gain(more: np.ndarray, less: np.ndarray) -> np.ndarray:
 def _words(own: int, fewer: int, gains: np.ndarray, details: dict[str, float]) -> str:
     gain = mean_interval(gains)
     said = (
-        f"path efficiency {details[f'far/{own}']:.2f} with its {own} steps and "
-        f"{details[f'far/{fewer}']:.2f} with {fewer}, where the way is longer: gain "
-        f"{gain.estimate:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+        f"path efficiency {details[f'far/{own}']:z.2f} with its {own} steps and "
+        f"{details[f'far/{fewer}']:z.2f} with {fewer}, where the way is longer: gain "
+        f"{gain.estimate:+z.2f} [{gain.low:+z.2f}, {gain.high:+z.2f}]"
     )
     if "gain_near" not in details:
         return said
-    return f"{said}; where it is shorter, {details['gain_near']:+.2f}"
+    return f"{said}; where it is shorter, {details['gain_near']:+z.2f}"
 
 
 DETECTOR = Detector(

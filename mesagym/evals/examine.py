@@ -1,7 +1,7 @@
 """Several evaluators put to the same policies, and what they found as one table."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from mesagym.evals.evaluators.base import (
 )
 from mesagym.evals.outcomes import Columns
 from mesagym.evals.shifts import shifts_of
+from mesagym.tracking.progress import Progress, silent
 from mesagym.tracking.tables import as_table, bytes_to_table, table_to_bytes
 
 ROWS, FACTS = "findings.parquet", "findings.json"
@@ -145,22 +146,22 @@ def latest(several: Sequence[Findings]) -> Findings:
 def examine(
     study: Study,
     evaluators: Sequence[Evaluator],
-    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> Findings:
     """Put evaluators to a study; those that do not apply are named and left out.
 
     Args:
         study: policies and pools.
         evaluators: in the order in which they are shown.
-        say: told what is under way.
+        progress: told of each evaluator.
     """
     parts, facts = [], {}
     here = applying(evaluators, study.env)
     absent = {
         each.name: each.scope(study.env).why for each in evaluators if each not in here
     }
-    for evaluator in here:
-        say(f"evaluator '{evaluator.name}'")
+    for number, evaluator in enumerate(here, 1):
+        progress("evaluators", number, len(here), evaluator.name)
         finding = evaluator.examine(study)
         # What an evaluator lacks may be in the study and not in the environment.
         if finding.scope.how == NOT_APPLICABLE:

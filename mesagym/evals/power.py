@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from mesagym.tracking.numerals import percent_text
+
 WANTED = 0.8
 """The chance of showing an effect from which there are seeds enough."""
 
@@ -153,7 +155,7 @@ class PowerNote:
             return f"{sized} needs more than {MOST:,} seeds{each}; {have}"
         return (
             f"{sized} needs about {self.needed} seeds{each} to be shown "
-            f"{100 * self.wanted:.0f}% of the time; {have}"
+            f"{percent_text(self.wanted)} of the time; {have}"
         )
 
 

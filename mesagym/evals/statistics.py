@@ -4,18 +4,37 @@ How the methods were chosen, and how often they cover, is in docs/statistics.md.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import expit, logit, ndtri, stdtrit
 
+from mesagym.tracking.numerals import bare, percent_text
+
 PROVISIONAL_BELOW = 8
 """Seeds below which an interval is called provisional."""
 
-NO_INTERVAL = 2
-"""A number of seeds whose interval is not shown: with one degree of freedom it is so
-wide, mostly all of [0, 1], that it says nothing. A single seed's own is over levels."""
+FEWEST_FOR_INTERVAL = 4
+"""Seeds from which an interval over them is shown. With one or two degrees of freedom
+it is so wide, mostly all of [0, 1], that it says nothing: each seed is shown instead.
+A single seed's own interval is over its levels, and is shown."""
+
+OVER_LEVELS = "Wilson over levels"
+"""The method of an interval that speaks of one seed, see `wilson`."""
+
+
+def no_interval(seeds: Iterable[int]) -> str:
+    """Return which numbers of seeds have no interval: ``2 and 3 seeds: no interval``.
+
+    Empty where all have one. A single seed has: over its levels.
+
+    Args:
+        seeds: how many, of each run that is shown.
+    """
+    few = sorted({n for n in seeds if 1 < n < FEWEST_FOR_INTERVAL})
+    return f"{' and '.join(map(str, few))} seeds: no interval" if few else ""
 
 
 @dataclass(frozen=True)
@@ -25,8 +44,8 @@ class Interval:
     ``str`` prints ``.83 [.71, .91]`` and adds the word provisional where it is due.
     A format specification is applied to each of the three numbers
     (``f"{interval:.3f}"``); ``f"{interval:%}"`` prints whole percent,
-    ``83 % [71, 91]``, and leaves the word to the sentence around it. Of `NO_INTERVAL`
-    seeds the estimate stands alone.
+    ``83% [71, 91]``, and leaves the word to the sentence around it. Where the bounds
+    say nothing (`is_shown`) the estimate stands alone.
 
     Raises:
         ValueError: the estimate is not within the bounds.
@@ -48,27 +67,25 @@ class Interval:
     def __format__(self, spec: str) -> str:
         numbers = (self.estimate, self.low, self.high)
         if spec == "%":
-            estimate, low, high = (f"{100 * x:.0f}" for x in numbers)
-            bounds = f" [{low}, {high}]" if self.is_shown else ""
-            return f"{estimate} %{bounds}"
-        estimate, low, high = (_without_leading_zero(x, spec or ".2f") for x in numbers)
+            estimate, low, high = map(percent_text, numbers)
+            low, high = low.removesuffix("%"), high.removesuffix("%")
+            return estimate + (f" [{low}, {high}]" if self.is_shown else "")
+        estimate, low, high = (bare(x, spec or ".2f") for x in numbers)
         bounds = f" [{low}, {high}]" if self.is_shown else ""
         return f"{estimate}{bounds}" + " provisional" * self.provisional
 
     @property
     def is_shown(self) -> bool:
-        """Whether the bounds say enough to be printed beside the estimate."""
-        return self.n_seeds != NO_INTERVAL
+        """Whether the bounds say enough to be printed beside the estimate.
+
+        They do of `FEWEST_FOR_INTERVAL` seeds or more, and of one seed over its levels.
+        """
+        return (
+            self.n_seeds >= FEWEST_FOR_INTERVAL or self.method == OVER_LEVELS
+        ) and math.isfinite(self.high - self.low)
 
     def __str__(self) -> str:
         return format(self, "")
-
-
-def _without_leading_zero(x: float, spec: str) -> str:
-    text = format(x, spec)
-    if text.startswith("0."):
-        return text[1:]
-    return "-" + text[2:] if text.startswith("-0.") else text
 
 
 def rate_interval(
@@ -204,6 +221,74 @@ def mean_interval(
     return _interval(estimate, estimate - half, estimate + half, n, "t")
 
 
+def share_interval(
+    values: Float[np.ndarray, "seeds"],
+    confidence: float = 0.95,
+    *,
+    levels: int | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Interval:
+    """Return the interval for the mean over new seeds of a share that is no count.
+
+    It never leaves the limits. Where the number of levels is known it is that of
+    :func:`rate_interval`, the levels taken for trials: a share over so many levels
+    varies no more than a count of as many would. Else it is Wilson's score interval
+    with as many trials as would give the spread between seeds, and the t quantile;
+    seeds that agree to the last digit leave it without width. How both were chosen, and
+    how often they cover, is in docs/statistics.md. One seed says nothing of the next:
+    its interval is all that there is between the limits.
+
+    Args:
+        values: one a seed, within the limits.
+        confidence: within (0, 1).
+        levels: over which each seed's value is a mean; None if that is not known.
+        limits: between which the values lie, such as -1 and 1 for a difference.
+
+    Raises:
+        ValueError: no value, or one that is not finite or not within the limits.
+    """
+    _check_confidence(confidence)
+    bottom, top = limits
+    values = np.asarray(values, dtype=np.float64)
+    # What was rounded in single precision may lie a little beyond.
+    slack = 1e-6 * (top - bottom)
+    inside = (values >= bottom - slack) & (values <= top + slack)
+    if values.size == 0 or not inside.all():
+        raise ValueError(
+            f"shares need at least one seed, and values from {bottom:g} to {top:g}"
+        )
+    shares = np.clip((values - bottom) / (top - bottom), 0.0, 1.0)
+    mean = float(shares.mean())
+    if levels is not None:
+        low, high = logit_t_bounds(shares * levels, np.array(levels), confidence)
+    else:
+        low, high = _wilson_of_spread(shares, mean, confidence)
+    size = top - bottom
+    return _interval(
+        bottom + size * mean,
+        bottom + size * float(low),
+        bottom + size * float(high),
+        values.size,
+        "logit t" if levels is not None else "effective Wilson",
+    )
+
+
+def _wilson_of_spread(
+    shares: np.ndarray, mean: float, confidence: float
+) -> tuple[float, float]:
+    """Return bounds that rest on the spread between seeds alone; shares [seeds]."""
+    if shares.size == 1:
+        return 0.0, 1.0
+    unit = mean * (1 - mean)
+    # 1 / trials: what the mean's variance is of a single episode's.
+    share = 0.0 if unit == 0 else float(shares.var(ddof=1)) / shares.size / unit
+    z = float(stdtrit(shares.size - 1, 0.5 + confidence / 2))
+    shrink = 1 + z**2 * share
+    centre = (mean + z**2 * share / 2) / shrink
+    half = z * math.sqrt(unit * share + (z * share) ** 2 / 4) / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 def wilson(
     successes: int | float, trials: int | float, confidence: float = 0.95
 ) -> Interval:
@@ -225,7 +310,7 @@ def wilson(
     # At 0 and 1 the bound is exact; rounding must not leave the estimate outside.
     low = 0.0 if successes == 0 else min(max(centre - half, 0.0), rate)
     high = 1.0 if successes == trials else max(min(centre + half, 1.0), rate)
-    return _interval(rate, low, high, 1, "Wilson over levels")
+    return _interval(rate, low, high, 1, OVER_LEVELS)
 
 
 def beyond_chance(

@@ -188,7 +188,7 @@ def judge_run(
     facts, word = whole, UNTRAINED
     if counts[UNTRAINED] <= rule.untrained_share * (len(seeds) + stopped):
         facts = facts_of(pooled(trained), rule)
-        word = _run_word(facts, [each.word for each in seeds.values() if each.trained])
+        word = run_word(facts, [each.word for each in seeds.values() if each.trained])
     some_failed = 0 < len(trained) < len(everyone)
     return RunVerdict(
         word,
@@ -244,7 +244,7 @@ def judge_table(
 # --- the rule for runs ----------------------------------------------------------------
 
 
-def _run_word(facts: Facts, words: Sequence[str]) -> str:
+def run_word(facts: Facts, words: Sequence[str]) -> str:
     """Return the word of the trained seeds pooled, unless they part ways.
 
     They do where one is robust and another misgeneralizes, and where the pooled seeds

@@ -19,13 +19,9 @@ from mesagym.evals.verdict_rule import (
     VerdictRule,
 )
 from mesagym.evals.witnesses import Testimony, testimony_in_words
+from mesagym.tracking.numerals import percent_text as percent
 
 _ROLES = ("base", "proxy")
-
-
-def percent(share: float) -> str:
-    """Write a share as whole percent: ``93%``."""
-    return f"{100 * share:.0f}%"
 
 
 def headline(word: str, base: str, proxy: str, failure: str = "") -> str:

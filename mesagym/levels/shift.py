@@ -199,7 +199,7 @@ def seen_shifts(
         ),
         seen(
             "observation_noise",
-            f"seen with {100 * NOISE:g} % of all that is observed at random",
+            f"seen with {NOISE:.0%} of all that is observed at random",
             lens=Lens(noise=NOISE),
         ),
         *(

@@ -10,7 +10,12 @@ from matplotlib.lines import Line2D
 
 from mesagym.evals.amounts import Amounts
 from mesagym.evals.columns import spoken
-from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
+from mesagym.evals.statistics import (
+    FEWEST_FOR_INTERVAL,
+    PROVISIONAL_BELOW,
+    Interval,
+    no_interval,
+)
 from mesagym.report import style
 from mesagym.report.style import Drawing
 from mesagym.report.tally import shift_title
@@ -87,16 +92,14 @@ def amount_text(amount: float) -> str:
     size = abs(amount)
     if size >= 999.5:
         return short(amount)
-    return f"{amount:.2f}" if size < 9.995 else f"{amount:.1f}"
+    return f"{amount:z.2f}" if size < 9.995 else f"{amount:z.1f}"
 
 
 def score_text(score: Interval | None) -> str:
-    """Write a score with its interval, ``.93 [.88, .98]``; of one seed without."""
+    """Write a score with its interval, ``.93 [.88, .98]``; of few seeds without."""
     if score is None:
         return "–"
-    if math.isinf(score.high):
-        return f"{score:z.2f}".partition(" ")[0]
-    return f"{score:z.2f}".removesuffix(" provisional")
+    return f"{score:.2f}".removesuffix(" provisional")
 
 
 def in_a_sentence(run: RunView, shift: str) -> str:
@@ -116,14 +119,13 @@ def scores_note(runs: Sequence[RunView]) -> str:
     seeds = [len(run.amounts.seeds()) for run in runs]
     if max(seeds) == 1:
         return "A single seed: nothing is known about another one."
-    if max(seeds) == NO_INTERVAL:
-        return f"{NO_INTERVAL} seeds: no interval; provisional."
+    without = no_interval(seeds)
+    if max(seeds) < FEWEST_FOR_INTERVAL:
+        return f"{without}; provisional."
     note = "In brackets 95% intervals over training seeds"
     if min(seeds) < PROVISIONAL_BELOW:
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
-    if NO_INTERVAL in seeds:
-        note += f"; {NO_INTERVAL} seeds: no interval"
-    return f"{note}."
+    return f"{'; '.join(filter(None, [note, without]))}."
 
 
 def unscored(run: RunView) -> list[str]:
@@ -181,7 +183,7 @@ def score_figure(run: RunView, proxy: str, shift: str) -> Drawing | None:
             x, y = points[each].mean(0)
             tips[gid] = (
                 f"{shift_title(each)}, mean over {len(points[each])} seeds: "
-                f"{names[0]} {x:.2f}, {names[1]} {y:.2f}"
+                f"{names[0]} {x:z.2f}, {names[1]} {y:z.2f}"
             )
         axes.plot(0, 0, "x", color=style.MUTED, ms=7, mew=2)
         _limit(axes, np.concatenate(shown))

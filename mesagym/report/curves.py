@@ -1,11 +1,14 @@
 """Learning curves: what each objective earned in training, and what α bought."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mesagym.evals.columns import spoken
-from mesagym.evals.statistics import mean_interval
+from mesagym.evals.statistics import FEWEST_FOR_INTERVAL, mean_interval
 from mesagym.report import style
 from mesagym.report.style import Drawing
 from mesagym.report.view import RunView
@@ -16,27 +19,44 @@ POINTS = 60
 """Points of a curve at most; the updates between two are averaged."""
 
 
+def episode_env_steps(config: Mapping[str, Any]) -> int:
+    """Return how many environment steps a seed takes while one episode runs out.
+
+    Over all its environments: their number times the time limit. 0 where the run's
+    configuration does not say.
+    """
+    limit = (config.get("env") or {}).get("max_steps")
+    environments = (config.get("agent") or {}).get("num_envs")
+    return int(limit * environments) if limit and environments else 0
+
+
 def learning_curves(run: RunView) -> Drawing | None:
     """Draw the return of base and proxy over environment steps, None without metrics.
 
-    Thin lines are seeds, the thick one their mean, the band its interval over seeds.
-    Below: how many distinguishing episodes, on how many distinct levels, training
-    had seen.
+    Thin lines are seeds, the thick one their mean, the band its interval over seeds, of
+    four or more. A point is the mean over the episodes that ended since the point
+    before it, at least a time limit of steps. The first time limit has none: all
+    environments start together, so that only quick episodes have ended by then, and for
+    some time the failed ones end together. Below: how many distinguishing episodes, on
+    how many distinct levels, training had seen.
     """
     if run.metrics.num_rows == 0:
         return None
     steps, episodes = by_seed(run.metrics, "distinguishing_episodes", last=True)
+    span = episode_env_steps(run.config)
+    ends, _ = by_seed(run.metrics, "episodes", span=span)
     returns = {
-        name: by_seed(run.metrics, f"return_{name}")[1] for name in run.objective_names
+        name: by_seed(run.metrics, f"return_{name}", span=span)[1]
+        for name in run.objective_names
     }
     with style.applied():
         figure = style.new_figure(height=330)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.05])
         colours = _colours(run.objective_names)
         for k, (name, values) in enumerate(returns.items()):
-            _draw_band(top, steps, values, colours[name], f"return-{k}", dash=k > 0)
+            _draw_band(top, ends, values, colours[name], f"return-{k}", dash=k > 0)
         style.set_title(top, f"{run.label}: return in training")
-        _limit(top, np.concatenate(list(returns.values())))
+        _limit(top, np.concatenate(list(returns.values())), run.metrics)
         handles = [
             top.plot([], [], color=colours[name], lw=2.4, label=spoken(name), ls=line)[
                 0
@@ -66,7 +86,7 @@ def learning_curves(run: RunView) -> Drawing | None:
 
 
 def by_seed(
-    metrics: Table, column: str, *, last: bool = False
+    metrics: Table, column: str, *, last: bool = False, span: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Thin a metric out to the points of a curve.
 
@@ -75,10 +95,13 @@ def by_seed(
         column: its name.
         last: take the last value of a point's updates (for running totals); else
             their mean, weighted with the episodes that ended in each.
+        span: fewest environment steps of a point, and how many at the start are left
+            out. The last point takes in what is left.
 
     Returns:
         environment steps at the points' ends, float64[points], and values,
-        float64[seeds, points], NaN where a seed has none.
+        float64[seeds, points], NaN where a seed has none. No point where training was
+        shorter than twice the span.
     """
     seed, steps = (metrics[name].to_numpy() for name in ("seed", "env_steps"))
     values = metrics[column].to_numpy().astype(np.float64)
@@ -89,11 +112,13 @@ def by_seed(
         if len(updates) > POINTS
         else slice(None)
     ]
+    ends = _spaced(ends, span)
     point = np.searchsorted(ends, steps)
+    within = (point < len(ends)) & (steps > span)
     seeds = np.unique(seed)
     curve = np.full((len(seeds), len(ends)), np.nan)
     for row, one in enumerate(seeds):
-        mine = seed == one
+        mine = within & (seed == one)
         if last:
             order = np.argsort(steps[mine], kind="stable")
             curve[row, point[mine][order]] = values[mine][order]
@@ -103,6 +128,21 @@ def by_seed(
         count = np.bincount(point[use], weights[use], len(ends))
         np.divide(totals, count, out=curve[row], where=count > 0)
     return ends.astype(np.float64), curve
+
+
+def _spaced(ends: np.ndarray, span: int) -> np.ndarray:
+    """Return those of ascending ends that lie at least ``span`` from one another.
+
+    The first of them that far from ``span`` itself. The last one is the last of all, so
+    that nothing is left over.
+    """
+    kept: list[int] = []
+    for end in ends.tolist():
+        if end - (kept[-1] if kept else span) >= span:
+            kept.append(end)
+    if kept:
+        kept[-1] = int(ends[-1])
+    return np.array(kept, ends.dtype)
 
 
 # --- drawing --------------------------------------------------------------------------
@@ -127,7 +167,8 @@ def _draw_band(
 ) -> None:
     for seed in values:
         axes.plot(steps, seed, color=colour, lw=0.8, alpha=0.35)
-    enough = np.isfinite(values).sum(0) > 1
+    # Of fewer seeds their lines are all: an interval would take in nearly everything.
+    enough = np.isfinite(values).sum(0) >= FEWEST_FOR_INTERVAL
     intervals = [
         mean_interval(column, drop_nan=True) if good else None
         for column, good in zip(values.T, enough, strict=True)
@@ -178,11 +219,14 @@ def _draw_bought(
     axes.legend(loc="upper left", fontsize=10, handlelength=1.6, borderpad=0)
 
 
-def _limit(axes: Axes, values: np.ndarray) -> None:
+def _limit(axes: Axes, values: np.ndarray, metrics: Table) -> None:
     """Show what the seeds did; an interval of few seeds may be cut off."""
     finite = values[np.isfinite(values)]
     if not finite.size:
-        axes.text(0.5, 0.5, "no episode ended", transform=axes.transAxes, ha="center")
+        ended = metrics["episodes"].to_numpy().sum() > 0
+        # There is no point where nothing is known yet of episodes that take long.
+        why = "too short for a curve" if ended else "no episode ended"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
         return
     low, high = float(finite.min()), float(finite.max())
     if low >= 0 and high <= 1:
@@ -202,7 +246,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 def _last(values: np.ndarray) -> str:
     mean = _mean(values)
     finite = mean[np.isfinite(mean)]
-    return f"{finite[-1]:.2f}" if finite.size else "unknown"
+    return f"{finite[-1]:z.2f}" if finite.size else "unknown"
 
 
 def _last_count(values: np.ndarray) -> str:

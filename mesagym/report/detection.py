@@ -44,7 +44,7 @@ def detection_html(document: Document) -> str:
         _refused(document),
         "<h2>How well labels are told</h2>",
         '<p class="note">Area under the curve over organisms whose label is '
-        "constructed, on seeds that no detector learned from; in brackets 95 % of a "
+        "constructed, on seeds that no detector learned from; in brackets 95% of a "
         "bootstrap over organisms ([1.00, 1.00] says that no score overlapped, not "
         "that none would). Least: with one organism, or one way of making them, left "
         "out. Log score: of probabilities calibrated on other families, "
@@ -279,10 +279,10 @@ def _monitor(document: Document) -> str:
         "marker",
         "told by",
         "area",
-        "found at 1 % false alarms",
-        "recall at 1 %",
-        "at 5 %",
-        "at 10 % audited",
+        "found at 1% false alarms",
+        "recall at 1%",
+        "at 5%",
+        "at 10% audited",
     )
     return note + table(head, rows)
 

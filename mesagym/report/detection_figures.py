@@ -111,8 +111,8 @@ def _in_cell(cell: Mapping[str, Any]) -> str:
         return "void"
     means = cell["means"].values()
     if len(means) == 1:
-        return f"{next(iter(means)):+.2f}"
-    return " / ".join(f"{each:+.1f}" for each in means)
+        return f"{next(iter(means)):+z.2f}"
+    return " / ".join(f"{each:+z.1f}" for each in means)
 
 
 def draw_budget(document: Document) -> Drawing | None:

@@ -45,7 +45,7 @@ def readme_of(document: Document) -> str:
         _claims(document),
         "## How well constructed labels are told\n",
         "Area under the curve over organisms whose label is constructed and whose "
-        "proofs held, on seeds that no detector learned from; in brackets 95 % of a "
+        "proofs held, on seeds that no detector learned from; in brackets 95% of a "
         "bootstrap over organisms and then specimens ([1.00, 1.00] says that no score "
         "overlapped, not that none would). Least: with one organism, or one "
         "way of making them, left out. Log score: of probabilities calibrated on other "
@@ -89,7 +89,7 @@ def _rate(value: float | None) -> str:
 
 
 def _nats(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.2f}"
+    return "–" if value is None else f"{value:+z.2f}"
 
 
 def _names(document: Document) -> dict[str, str]:
@@ -185,10 +185,10 @@ def _monitor(document: Document) -> str:
         "marker",
         "told by",
         "area",
-        "found at 1 % false alarms",
-        "recall, 1 % audited",
-        "5 %",
-        "10 %",
+        "found at 1% false alarms",
+        "recall, 1% audited",
+        "5%",
+        "10%",
     )
     return _table(head, rows)
 

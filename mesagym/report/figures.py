@@ -1,5 +1,7 @@
 """A run's figures as files."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mesagym.evals.columns import CONTEST, file_name
@@ -11,27 +13,42 @@ from mesagym.report.style import Drawing
 from mesagym.report.view import RunView
 from mesagym.tracking import atomic_write_bytes
 from mesagym.tracking.files import make_folders
+from mesagym.tracking.progress import Progress, silent
 
 
-def draw_figures(run: RunView) -> dict[str, bytes]:
-    """Return the run's figures as PNG files by name, such as ``outcomes-clean.png``."""
-    drawings: dict[str, Drawing | None] = {"learning-curves": learning_curves(run)}
+def draw_figures(run: RunView, progress: Progress = silent) -> dict[str, bytes]:
+    """Return the run's figures as PNG files by name, such as ``outcomes-clean.png``.
+
+    Args:
+        run: the run.
+        progress: told of each figure.
+    """
+    # Drawn one after another, so that only one is in memory at a time.
+    to_draw: dict[str, Callable[[], Drawing | None]] = {
+        "learning-curves": lambda: learning_curves(run)
+    }
     if run.kind == CONTEST:
-        drawings["shifts"] = shift_overview([run])
+        to_draw["shifts"] = lambda: shift_overview([run])
         for shift in run.counts.shifts:
-            drawings[f"outcomes-{file_name(shift)}"] = outcome_bars(run, shift)
+            name = f"outcomes-{file_name(shift)}"
+            to_draw[name] = partial(outcome_bars, run, shift)
     else:
         for shift in run.amounts.shifts[1:]:
             for proxy in run.objective_names[1:]:
                 name = f"scores-{proxy}-{file_name(shift)}"
-                drawings[name] = score_figure(run, proxy, shift)
+                to_draw[name] = partial(score_figure, run, proxy, shift)
     limits = maps.value_limits(run.maps) if run.maps else None
+    names = (run.base, run.proxy)
     for k, level in enumerate(run.maps):
-        names = (run.base, run.proxy)
-        drawings[f"map-{k}"] = maps.level_map(
-            level, names, label=run.label, limits=limits
+        to_draw[f"map-{k}"] = partial(
+            maps.level_map, level, names, label=run.label, limits=limits
         )
-    return {f"{name}.png": each.png() for name, each in drawings.items() if each}
+    files = {}
+    for number, (name, draw) in enumerate(to_draw.items(), 1):
+        progress("drawing", number, len(to_draw), name)
+        if drawing := draw():
+            files[f"{name}.png"] = drawing.png()
+    return files
 
 
 def save_figures(run: RunView, folder: str | Path) -> list[Path]:

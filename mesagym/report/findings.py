@@ -1,7 +1,5 @@
 """What evaluators found, as a table in the terminal and a section of the page."""
 
-import math
-import re
 from collections.abc import Sequence
 from html import escape
 
@@ -11,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesagym.evals.columns import spoken
+from mesagym.evals.evaluators import EVALUATORS
 from mesagym.evals.evaluators.base import ABSTAINS, Summary, chosen, summaries
 from mesagym.evals.examine import Findings, answers, disagreements, in_short
 from mesagym.report.evaluators import figures_of
@@ -67,7 +66,9 @@ def main_numbers(
     # A map has a number for each tile, and is drawn.
     listed = ~np.char.startswith(rows["measure"].astype(str), "map_")
     rows = {name: column[listed] for name, column in rows.items()}
-    found = [each for each in summaries(rows) if each.interval is not None]
+    # As they are known now: what was recorded by an older mesagym has no limits.
+    known = EVALUATORS[evaluator].measures if evaluator in EVALUATORS else None
+    found = [each for each in summaries(rows, known) if each.interval is not None]
     return sorted(
         found,
         key=lambda each: (each.shift != "clean", measures.index(each.measure)),
@@ -78,17 +79,9 @@ def number_text(number: Summary) -> str:
     """Return ``pull (base tile) .83 [.71, .91]``."""
     about = f" ({spoken(number.about)})" if number.about else ""
     interval = number.interval
-    if interval is None:
-        shown = "–"
-    elif math.isinf(interval.high):
-        # Of one seed, or of all together: there is no interval over seeds.
-        shown = f"{interval.estimate:.2f}"
-    else:
-        shown = f"{interval:.2f}".removesuffix(" provisional")
+    shown = "–" if interval is None else f"{interval:.2f}".removesuffix(" provisional")
     if number.missing and interval is not None:
         shown += f" ({number.missing} of {number.missing + interval.n_seeds} have none)"
-    # No zero is negative.
-    shown = re.sub(r"-(\.00)(?!\d)", r"\1", shown)
     return f"{spoken(number.measure)}{about} {shown}"
 
 
@@ -104,7 +97,7 @@ def section(findings: Sequence[tuple[str, Findings, str]]) -> str:
         "<h2>Which objective did it learn?</h2>",
         '<p class="note">Each evaluator asks the question in its own way, and says '
         "nothing where it cannot tell. Readings are of single seeds; numbers are means "
-        "over seeds with 95 % intervals.</p>",
+        "over seeds with 95% intervals.</p>",
     ]
     for r, (label, found, mode) in enumerate(findings):
         parts.append(_of_run(r, label, found, mode))

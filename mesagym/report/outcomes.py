@@ -23,8 +23,9 @@ _STACK = ("base", "both", "neither", "proxy")
 def outcome_bars(run: RunView, shift: str) -> Drawing | None:
     """Draw the rate of every outcome on one shift, None where nothing was evaluated.
 
-    Solid bars are the trained policies' mean over seeds with its interval, dots are
-    seeds, hatched bars random's rates on the same levels, marks the oracles'.
+    Solid bars are the trained policies' mean over seeds with its interval, which two
+    and three seeds have not, dots are seeds, hatched bars random's rates on the same
+    levels, marks the oracles'.
     """
     random = run.counts.tally("random", shift)
     trained = run.trained(shift)
@@ -81,7 +82,8 @@ def shift_overview(
     """Draw shifts of every run as stacked bars: base pulls left, proxy right.
 
     Whiskers are the intervals over seeds of base (at the end of its bar) and of
-    proxy (at the beginning of its bar, since it is measured from the right).
+    proxy (at the beginning of its bar, since it is measured from the right); of two and
+    three seeds there are points instead, one a seed.
 
     Args:
         runs: to be compared; shifts that only some have are shown for those.
@@ -174,17 +176,17 @@ def _draw_trained(
     centre = x - _WIDTH / 2 - 0.02
     gid = f"trained-{outcome}"
     axes.bar(centre, interval.estimate, _WIDTH, color=colour)[0].set_gid(gid)
-    low, high = interval.estimate - interval.low, interval.high - interval.estimate
-    axes.errorbar(
-        centre,
-        interval.estimate,
-        [[low], [high]],
-        color=style.INK,
-        lw=1.5,
-        capsize=4,
-        capthick=1.5,
-        zorder=4,
-    )
+    if interval.is_shown:
+        axes.errorbar(
+            centre,
+            interval.estimate,
+            [[interval.estimate - interval.low], [interval.high - interval.estimate]],
+            color=style.INK,
+            lw=1.5,
+            capsize=4,
+            capthick=1.5,
+            zorder=4,
+        )
     # In the order of the seeds, so that a seed stands at the same place in every bar.
     rates = tally.rates(outcome)
     spread = np.linspace(-0.6, 0.6, len(rates)) if len(rates) > 1 else np.zeros(1)
@@ -198,7 +200,9 @@ def _draw_trained(
         zorder=3,
         clip_on=False,
     )
-    top = max(interval.high, float(rates.max()))
+    top = float(rates.max())
+    if interval.is_shown:
+        top = max(top, interval.high)
     axes.text(
         centre,
         top + 0.035,
@@ -345,12 +349,26 @@ def _draw_stack(axes: Axes, y: float, tally: Tally, light: bool, gid: str) -> No
         if not tally.counts[outcome].any():
             continue
         interval = tally.interval(outcome)
-        ends = [interval.low, interval.high]
-        ends = [1 - end for end in ends] if outcome == "proxy" else ends
-        place = [y + side * (height / 2 + 0.12)] * 2
         colour = style.OUTCOME_COLOURS[outcome]
-        axes.plot(ends, place, color=colour, lw=2.2, solid_capstyle="butt")
-        axes.plot(ends, place, color=colour, ls="", marker="|", ms=6, mew=1.8)
+        where = y + side * (height / 2 + 0.12)
+        ends = np.array([interval.low, interval.high])
+        marker = "|"
+        if not interval.is_shown:
+            ends, marker = tally.rates(outcome), "o"
+        ends = 1 - ends if outcome == "proxy" else ends
+        place = np.full(ends.shape, where)
+        if interval.is_shown:
+            axes.plot(ends, place, color=colour, lw=2.2, solid_capstyle="butt")
+        axes.plot(
+            ends,
+            place,
+            color=colour,
+            ls="",
+            marker=marker,
+            ms=6 if interval.is_shown else 4,
+            mew=1.8 if interval.is_shown else 0,
+            clip_on=False,
+        )
 
 
 def _sentence(run: RunView, tally: Tally) -> str:

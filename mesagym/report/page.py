@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mesagym.errors import UserError
 from mesagym.evals.columns import CONTEST, spoken
-from mesagym.evals.statistics import NO_INTERVAL, Interval
+from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict_text import reasons
 from mesagym.report import amounts_page, curves, findings, maps, outcomes, per_shift
 from mesagym.report.caveats import caveats
@@ -17,6 +17,7 @@ from mesagym.report.provenance import origins, provenance, setting
 from mesagym.report.results import (
     Cell,
     Row,
+    intervals_note,
     random_rows,
     trained_row,
 )
@@ -40,6 +41,28 @@ def write_report(runs: Sequence[RunView], path: str | Path) -> Path:
     return path
 
 
+def must_be_comparable(runs: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    """Refuse to compare runs that no page could show together.
+
+    Args:
+        runs: of each its objectives and the kind of its environment.
+
+    Raises:
+        UserError: they differ.
+    """
+    if len({names for names, _ in runs}) > 1:
+        listed = " and ".join(sorted({f"({', '.join(names)})" for names, _ in runs}))
+        raise UserError(
+            f"report: these runs have different objectives, {listed}; make one report "
+            "for each"
+        )
+    if len({kind for _, kind in runs}) > 1:
+        raise UserError(
+            "report: some of these runs are contests and others have amounts; make one "
+            "report for each kind"
+        )
+
+
 def report_html(runs: Sequence[RunView]) -> str:
     """Return the report as HTML that refers to nothing outside itself.
 
@@ -51,18 +74,7 @@ def report_html(runs: Sequence[RunView]) -> str:
     """
     if not runs:
         raise UserError("report: no run was given; name at least one run directory")
-    names = {run.objective_names for run in runs}
-    if len(names) > 1:
-        listed = " and ".join(sorted("(" + ", ".join(each) + ")" for each in names))
-        raise UserError(
-            f"report: these runs have different objectives, {listed}; make one report "
-            "for each"
-        )
-    if len({run.kind for run in runs}) > 1:
-        raise UserError(
-            "report: some of these runs are contests and others have amounts; make one "
-            "report for each kind"
-        )
+    must_be_comparable([(run.objective_names, run.kind) for run in runs])
     runs = together(runs)
     css = resources.files("mesagym.report").joinpath("page.css").read_text("utf-8")
     contest = runs[0].kind == CONTEST
@@ -70,6 +82,7 @@ def report_html(runs: Sequence[RunView]) -> str:
     first = [_numbers(runs), _outcomes(runs)] if contest else [amounts_page.body(runs)]
     sections = [
         _head(runs, question) if contest else amounts_page.head(runs, question),
+        _unfinished(runs),
         *first,
         per_shift.section(runs),
         _findings(runs),
@@ -128,6 +141,17 @@ def _head(runs: Sequence[RunView], question: str) -> str:
     )
 
 
+def _unfinished(runs: Sequence[RunView]) -> str:
+    """Return which runs have not come to their end, empty where all have."""
+    return "\n".join(
+        f'<p class="note"><strong>{escape(run.label)}</strong>, '
+        f"{escape(run.unfinished)} of each seed: all that is shown of it is of its "
+        "last checkpoint and may change.</p>"
+        for run in runs
+        if run.unfinished
+    )
+
+
 def _numbers(runs: Sequence[RunView]) -> str:
     first = runs[0]
     parts = [
@@ -152,20 +176,15 @@ def _numbers_note(runs: Sequence[RunView]) -> str:
     over = "training seeds"
     if all(each.judged.n_seeds == 1 for each in runs):
         over = "levels, for a single seed"
+    rows = [trained_row(each) for each in runs]
+    brackets = intervals_note(rows, run.judged.rule.confidence, over)
     levels = f" {clean.trials.max()} episodes a seed," if clean else ""
     return (
         f"{capital(run.base)} first, {run.proxy} first and neither are shares of "
         f"episodes on clean distinguishing levels (neither object lies on a shortest "
-        f"path to the other);{levels} {run.mode} actions. In brackets: "
-        f"{100 * run.judged.rule.confidence:.0f}\u00a0% intervals over {over}."
-        + _without(runs)
+        f"path to the other);{levels} {run.mode} actions."
+        + (f" {capital(brackets)}." if brackets else "")
     )
-
-
-def _without(runs: Sequence[RunView]) -> str:
-    """Return that two seeds have no interval, where a run has two."""
-    two = any(each.judged.n_trained == NO_INTERVAL for each in runs)
-    return f" {NO_INTERVAL} seeds: no interval." if two else ""
 
 
 def _table(runs: Sequence[RunView], rows: Sequence[Row], aside: Sequence[Row]) -> str:

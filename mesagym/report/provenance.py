@@ -67,6 +67,10 @@ def provenance(run: RunView) -> list[tuple[str, str]]:
     order = [name for name in _FIRST if name in facts]
     order += [name for name in facts if name not in _FIRST]
     rows = [(name.replace("_", " "), facts[name]) for name in order]
+    verdict = run.verdict or run.amounts_verdict
+    if verdict is not None:
+        told = run.summary_differs or f"judged by rule {verdict.version}"
+        rows.append(("verdict", told))
     config = {key: value for key, value in run.config.items() if key not in _SAID}
     return rows + list(_flat(config))
 

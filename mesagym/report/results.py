@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mesagym.evals.statistics import Interval
+from mesagym.evals.statistics import Interval, no_interval
 from mesagym.report.style import rate_text
 from mesagym.report.tally import SUCCESS
 from mesagym.report.view import RunView
+from mesagym.tracking.numerals import percent_text
 
 Cell = Interval | float | None
 """An interval over seeds, a rate of a policy that has no seeds, or nothing to say."""
@@ -58,6 +59,22 @@ def trained_row(run: RunView, mode: str | None = None) -> Row:
         for name in ("base", "proxy", "neither")
     )
     return Row(run.label, success, base, proxy, neither, seeds)
+
+
+def intervals_note(rows: Sequence[Row], confidence: float, over: str) -> str:
+    """Return what the brackets of a table are, and which seeds have none.
+
+    Args:
+        rows: of the table.
+        confidence: of its intervals.
+        over: what they are over, such as ``training seeds``.
+    """
+    cells = [c for row in rows for c in row.cells if isinstance(c, Interval)]
+    parts = []
+    if any(each.is_shown for each in cells):
+        parts.append(f"in brackets {percent_text(confidence)} intervals over {over}")
+    parts.append(no_interval(each.n_seeds for each in cells))
+    return "; ".join(filter(None, parts))
 
 
 def random_rows(runs: Sequence[RunView]) -> list[Row]:

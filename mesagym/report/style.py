@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesagym.tracking.labels import folded
+from mesagym.tracking.numerals import bare
 
 # Okabe and Ito's colours (Color Universal Design, 2008), which people with any of the
 # common colour-vision deficiencies tell apart; the grey is ours.
@@ -207,6 +208,5 @@ def clear_frame(axes: Axes) -> None:
 
 
 def rate_text(rate: int | float) -> str:
-    """Write a rate in two digits without the leading zero: .07, .93, 1.00."""
-    text = f"{rate:.2f}"
-    return text[1:] if text.startswith("0.") else text
+    """Write a rate in two digits without the leading zero: .07, .93, 1.00; NaN as –."""
+    return bare(rate)

@@ -14,7 +14,7 @@ from rich.text import Text
 from mesagym.evals.amounts import IN_WORDS
 from mesagym.evals.amounts_verdict import AmountsVerdict
 from mesagym.evals.columns import CONTEST
-from mesagym.evals.statistics import NO_INTERVAL, PROVISIONAL_BELOW, Interval
+from mesagym.evals.statistics import PROVISIONAL_BELOW, Interval
 from mesagym.evals.verdict_rule import (
     INCAPABLE,
     MISGENERALIZED,
@@ -32,9 +32,11 @@ from mesagym.report.amounts import (
     score_text,
     scores_note,
 )
+from mesagym.report.pieces import capital
 from mesagym.report.provenance import origins
 from mesagym.report.results import (
     Cell,
+    intervals_note,
     passed_by_chance,
     random_rows,
     trained_row,
@@ -128,14 +130,12 @@ def results(runs: Sequence[RunView]) -> Group:
         over = "levels: a single seed"
     note = (
         f"Success where {first.base} and {first.proxy} agree; the rest on clean "
-        f"distinguishing levels. In brackets {100 * confidence:.0f}% intervals over "
-        f"{over}"
+        f"distinguishing levels"
     )
-    provisional = [run for run in runs if run.judged.n_trained < PROVISIONAL_BELOW]
-    if provisional:
+    if brackets := intervals_note(rows, confidence, over):
+        note += f". {capital(brackets)}"
+    if any(run.judged.n_trained < PROVISIONAL_BELOW for run in runs):
         note += f"; fewer than {PROVISIONAL_BELOW} seeds: provisional"
-    if any(run.judged.n_trained == NO_INTERVAL for run in runs):
-        note += f"; {NO_INTERVAL} seeds: no interval"
     parts: list[object] = [table, Text(f"{note}.", style="dim"), Text("")]
     for warning in dict.fromkeys(filter(None, map(passed_by_chance, runs))):
         parts += [Text(f"Beware: {warning}", style="red"), Text("")]
@@ -143,6 +143,7 @@ def results(runs: Sequence[RunView]) -> Group:
         seeds = f"{row.seeds} seed{'s' * (row.seeds != '1')}"
         parts.append(Text.assemble((run.label, "bold"), (f", {seeds}", "dim")))
         parts.append(_verdict(run.judged.word, run.in_words))
+        parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
 
 
@@ -169,6 +170,7 @@ def earned(runs: Sequence[RunView]) -> Group:
             continue
         parts.append(Text.assemble((run.label, "bold"), (_seeds(verdict), "dim")))
         parts.append(_verdict(verdict.word, run.in_words))
+        parts += _otherwise(run)
     return Group(*parts)  # pyright: ignore
 
 
@@ -184,6 +186,14 @@ def _verdict(word: str, text: str) -> Padding:
     look = _LOOK.get(word, "")
     sentence = Text.assemble((f"{head}:", f"bold {look}".strip()), rest)
     return Padding(sentence, (0, 0, 1, 2), expand=False)
+
+
+def _otherwise(run: RunView) -> list[Padding]:
+    """Return a line where the run's own summary has another word, else nothing."""
+    if not run.summary_differs:
+        return []
+    line = f"{run.summary_differs[:1].upper()}{run.summary_differs[1:]}."
+    return [Padding(Text(line, style="dim"), (0, 0, 1, 2), expand=False)]
 
 
 def amount_table(sources: Sequence[Source]) -> Table:

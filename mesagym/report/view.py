@@ -35,12 +35,16 @@ from mesagym.evals.verdict_text import in_words
 from mesagym.evals.witnesses import testimony
 from mesagym.report.maps import LevelMap, maps_from_bytes
 from mesagym.report.tally import Counts, Tally
-from mesagym.tracking import RunDirectory
+from mesagym.tracking import Record, RunDirectory
+from mesagym.tracking.console import progress_in_words
 from mesagym.tracking.labels import alpha_label as alpha_label
 from mesagym.tracking.labels import joint_labels, label_alone, told_apart
 from mesagym.tracking.tables import Table
 
 _RULE = VerdictRule()
+
+UNFINISHED = ", unfinished"
+"""At the end of the label of a run whose training has not come to its end."""
 
 MAPS = "figures/maps.safetensors"
 """Where a run directory keeps the arrays of its policy and value maps."""
@@ -77,6 +81,8 @@ class RunView:
     """Where outcomes are amounts; None of a contest."""
     directory: str = ""
     """Where the run is, as a person finds it from here; empty if unknown."""
+    unfinished: str = ""
+    """How far training is, where outcomes are of a checkpoint; empty at its end."""
 
     @property
     def kind(self) -> str:
@@ -89,6 +95,27 @@ class RunView:
         if self.verdict is None:
             raise ValueError(f"{self.label}: outcomes are amounts and have no verdict")
         return self.verdict
+
+    @property
+    def summary_differs(self) -> str:
+        """What the run's own summary says otherwise than the verdict that is shown.
+
+        ``judged by rule 2; its summary, by rule 1, says 'capability failure'``. Empty
+        where both have the same word, or the summary has none.
+        """
+        verdict = self.verdict or self.amounts_verdict
+        said = self.summary.get("verdict")
+        if verdict is None or not said or said == verdict.word:
+            return ""
+        older = self.summary.get("rule", 1)
+        # Part of a run, as the zoo keeps it, has the summary of the whole.
+        seeds = self.summary.get("seeds")
+        whole = isinstance(seeds, list) and len(seeds) != self.n_seeds
+        of = f" of all {len(seeds)} seeds" if isinstance(seeds, list) and whole else ""
+        return (
+            f"judged by rule {verdict.version}; its summary, by rule {older}, says "
+            f"'{said}'{of}"
+        )
 
     @property
     def in_words(self) -> str:
@@ -173,6 +200,7 @@ def load_run(
     label: str | None = None,
     mode: str | None = None,
     rule: VerdictRule = _RULE,
+    evaluation: str | None = None,
 ) -> RunView:
     """Read a finished run and, a contest's, judge it anew from its outcomes.
 
@@ -183,17 +211,20 @@ def load_run(
         mode: which episodes the verdict rests on, ``sampled`` or ``greedy``; if None
             sampled ones, where there are any.
         rule: the thresholds of the verdict.
+        evaluation: the name of one whose outcomes, films and findings are read in place
+            of the run's own, which an unfinished one has not.
 
     Raises:
         UserError: no run directory, not evaluated yet, or a damaged file.
     """
     run = RunDirectory.read(path)
-    if "outcomes.parquet" not in run.contents:
+    tested: Record = run if evaluation is None else run.read_evaluation(evaluation)
+    if "outcomes.parquet" not in tested.contents:
         raise UserError(
             f"'{run.path}' has no outcomes yet. Let its training finish, by the same "
             "command on the same folder, before a report is made of it."
         )
-    outcomes, config, manifest = run.read_outcomes(), run.config, run.manifest
+    outcomes, config, manifest = tested.read_outcomes(), run.config, run.manifest
     columns = columns_of(outcomes)
     names = own_objectives_of(columns) or objectives_of(columns)
     if mode is None:
@@ -215,28 +246,32 @@ def load_run(
     # In the order in which the shifts were tested, the rest by name.
     order = list(dict.fromkeys(columns["shift"].tolist()))
     films = {
-        f"{name}.gif": run.read_file(f"films/{name}.gif")
+        f"{name}.gif": tested.read_file(f"films/{name}.gif")
         for name in sorted(
-            (Path(name).stem for name in run.contents if _is_film(name)),
+            (Path(name).stem for name in tested.contents if _is_film(name)),
             key=lambda name: (order.index(name) if name in order else 999, name),
         )
     }
-    maps = maps_from_bytes(run.read_file(MAPS)) if MAPS in run.contents else ()
+    maps = maps_from_bytes(tested.read_file(MAPS)) if MAPS in tested.contents else ()
+    checkpoint = tested.manifest.get("checkpoint")
+    if label is None:
+        label = label_alone(config, str(run.path)) + UNFINISHED * bool(checkpoint)
     return RunView(
-        label=label_alone(config, str(run.path)) if label is None else label,
+        label=label,
         alpha=float("nan") if alpha is None else float(alpha),
         objective_names=names,
         metrics=run.read_metrics(),
         outcomes=outcomes,
         verdict=verdict,
-        summary=run.read_summary() if "summary.json" in run.contents else {},
+        summary=tested.read_summary() if "summary.json" in tested.contents else {},
         manifest=manifest,
         config=config,
         mode=mode,
         maps=maps,
         films=films,
         stopped=stopped,
-        findings=_newest_findings(run),
+        findings=_newest_findings(run, checkpoint),
+        unfinished=progress_in_words(checkpoint) if checkpoint else "",
         amounts_verdict=of_amounts,
         directory=_from_here(run.path),
     )
@@ -252,10 +287,11 @@ def together(runs: Sequence[RunView]) -> list[RunView]:
         return list(runs)
     folders = [run.directory for run in runs]
     joint = joint_labels([run.config for run in runs], folders)
-    labels = [
-        label if run.label == label_alone(run.config, run.directory) else run.label
-        for run, label in zip(runs, joint, strict=True)
-    ]
+    labels = []
+    for run, label in zip(runs, joint, strict=True):
+        ending = UNFINISHED if run.unfinished else ""
+        alone = label_alone(run.config, run.directory) + ending
+        labels.append(label + ending if run.label == alone else run.label)
     labels = told_apart(labels, folders)
     return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
 
@@ -266,13 +302,22 @@ def _from_here(path: Path) -> str:
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
 
 
-def _newest_findings(run: RunDirectory) -> Findings | None:
-    """Return what each evaluator found when it was last asked."""
+def _newest_findings(
+    run: RunDirectory, checkpoint: Mapping[str, int] | None
+) -> Findings | None:
+    """Return what each evaluator found when it was last asked of the same policies.
+
+    Args:
+        run: the run.
+        checkpoint: which the policies are of; None where they are the run's own.
+    """
     records = [run.read_evaluation(name) for name in run.evaluations()]
+    records = [r for r in records if r.manifest.get("checkpoint") == checkpoint]
     asked = [each for each in records if {ROWS, FACTS} <= set(each.contents)]
     asked.sort(key=lambda each: (each.manifest["created"], each.path.name))
     # What was asked at the end of training comes before every evaluation.
-    ends = [run] if {ROWS, FACTS} <= set(run.contents) else []
+    there = checkpoint is None and {ROWS, FACTS} <= set(run.contents)
+    ends = [run] if there else []
     found = [
         from_files(each.read_file(ROWS), each.read_file(FACTS))
         for each in (*ends, *asked)

@@ -43,6 +43,8 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
     main = list(groups.get(CURRICULUM, {}).values())
     with style.applied():
         drawn = style.new_figure(_HEIGHT, _WIDTH)
+        contest = next(iter(figures.values()))["kind"] == CONTEST
+        limits = drawing.SHARE if contest else None
         axes = drawn.subplots(2, 2, sharex="col", sharey="row")
         for column, read_x in enumerate((_alpha, _episodes)):
             ticks = _Ticks.over([read_x(each) for each in figures.values()])
@@ -51,10 +53,9 @@ def draw(figures: Mapping[str, Figures]) -> Figure:
                 line = (_NAMES.get(name, name), colour, scores)
                 _draw_line(axes[0, column], list(several.values()), read_x, ticks, line)
             for line in _rates(main):
-                _draw_line(axes[1, column], main, read_x, ticks, line)
+                _draw_line(axes[1, column], main, read_x, ticks, line, limits)
             ticks.put(axes[1, column])
         axes[0, 0].set_ylabel("return, random 0, oracle 1")
-        contest = next(iter(figures.values()))["kind"] == CONTEST
         axes[1, 0].set_ylabel("share of levels" if contest else "score")
         axes[1, 0].set_xlabel("α")
         axes[1, 1].set_xlabel("distinguishing episodes met in training")
@@ -136,6 +137,7 @@ def _draw_line(
     read_x: Callable[[Figures], float],
     ticks: "_Ticks",
     line: Line,
+    limits: tuple[float, float] | None = None,
 ) -> None:
     label, colour, read = line
     shown = [each for each in several if not why_left_blank(each)]
@@ -146,7 +148,7 @@ def _draw_line(
         found = read(each)[counted(each)]
         row[: found.size] = found
     places = [ticks.place(read_x(each)) for each in shown]
-    drawing.curve(axes, places, values, colour=colour, label=label)
+    drawing.curve(axes, places, values, colour=colour, label=label, limits=limits)
 
 
 @dataclass(frozen=True)

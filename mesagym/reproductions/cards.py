@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mesagym.evals.shift_verdict import DEFAULT_AMOUNTS_RULE
-from mesagym.evals.verdict_rule import UNTRAINED
+from mesagym.evals.amounts_verdict import DEFAULT_AMOUNTS_RULE
+from mesagym.evals.verdict_rule import RULE, UNTRAINED
 from mesagym.report.view import RunView, load_run
 from mesagym.reproductions.claim import Claim
 from mesagym.reproductions.measuring import Run, outcomes_of
@@ -27,7 +27,7 @@ class Assessed:
     """Success on agreeing levels, or the base score on levels as in training."""
     competent: Mapping[int, bool]
     words: Mapping[int, str]
-    """The verdict on each seed; empty where outcomes are amounts."""
+    """The verdict on each seed; where outcomes are amounts, of those that have one."""
     readings: Mapping[str, Any]
     """By policy and shift, lists with one entry a seed (`outcomes_of`)."""
 
@@ -72,7 +72,7 @@ def assessed(
         view,
         dict(zip(seeds, scores, strict=True)),
         dict(zip(seeds, map(bool, passed), strict=True)),
-        {},
+        view.amounts_verdict.seeds if view.amounts_verdict else {},
         readings,
     )
 
@@ -99,9 +99,10 @@ def card_of(
     """
     condition = document["conditions"][name]
     view = told.view
-    verdict = None
-    if view.verdict is not None:
-        verdict = {"word": view.verdict.word, "in_words": view.in_words}
+    # What training stopped was not tested, and counts as untrained.
+    stopped = {
+        int(s): UNTRAINED for s in policy["seeds"] if int(s) not in told.competent
+    }
     rows = [
         {
             "seed": int(seed),
@@ -110,7 +111,7 @@ def card_of(
             "kept": int(seed) in kept,
             "competence": told.competence.get(int(seed)),
             "competent": told.competent.get(int(seed), False),
-            "verdict": told.words.get(int(seed)),
+            "verdict": told.words.get(int(seed), stopped.get(int(seed))),
         }
         for seed, each in policy["seeds"].items()
     ]
@@ -119,7 +120,7 @@ def card_of(
         "result": {key: document[key] for key in ("name", "id", "scale")}
         | {"title": result.title},
         "environment": condition["environment"],
-        "kind": "contest" if verdict else "allocation",
+        "kind": view.kind,
         "objectives": list(view.objective_names),
         "alpha": view.config.get("split", {}).get("alpha"),
         "env_steps": condition["env_steps"],
@@ -129,12 +130,19 @@ def card_of(
         "versions": {
             each: document["packages"].get(each) for each in ("mesagym", "jax", "flax")
         },
-        "verdict": verdict,
+        "verdict": _verdict(view),
         "representative": first,
         "seeds": rows,
         "readings": told.readings,
         "policy": policy,
     }
+
+
+def _verdict(view: RunView) -> dict[str, Any]:
+    """Return the word for all seeds, the sentence, and the rule that gave them."""
+    amounts = view.amounts_verdict
+    word = view.judged.word if amounts is None else amounts.word
+    return {"word": word, "in_words": view.in_words, "rule": RULE}
 
 
 def _means(figures: Mapping[str, Sequence[int | float]]) -> dict[str, float]:

@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesagym.evals.statistics import Interval
+from mesagym.evals.statistics import FEWEST_FOR_INTERVAL, Interval
 from mesagym.report import style
 from mesagym.reproductions.measuring import Figures, rate, trained_seeds, why_blank
 
 WIDTH = 760
 
-FEWEST_FOR_INTERVAL = 3
-"""Seeds from which an interval over them is drawn."""
+SHARE = (0.0, 1.0)
+"""The limits of a share, see `curve`."""
 
 
 def contest_bars(
@@ -27,7 +27,7 @@ def contest_bars(
     """Return what came first under a shift, one group of bars a condition.
 
     Bars are means over the seeds that pass the gate, whiskers 95 % intervals over
-    seeds where there are three or more, points the seeds, ticks across a bar the random
+    seeds where there are four or more, points the seeds, ticks across a bar the random
     policy's rate on the same levels. A condition with too few competent seeds stays
     blank.
 
@@ -94,8 +94,8 @@ def bar(
 ) -> None:
     """Draw one bar with its interval over seeds and a point for each seed.
 
-    Of fewer than three seeds the points are all: the interval of two takes in nearly
-    everything, and would say nothing.
+    Of fewer than four seeds the points are all: the interval of two or three takes in
+    nearly everything, and would say nothing.
 
     Args:
         axes: where.
@@ -177,8 +177,11 @@ def curve(
     *,
     colour: str,
     label: str,
+    limits: tuple[float, float] | None = None,
 ) -> None:
-    """Draw the mean over seeds against x, its t interval as a band, seeds as points.
+    """Draw the mean over seeds against x, its interval as a band, seeds as points.
+
+    The band is there where there are four seeds or more.
 
     Args:
         axes: where.
@@ -186,16 +189,21 @@ def curve(
         seeds: float[points, seeds]; NaN where a seed proves nothing.
         colour: of it.
         label: in the key.
+        limits: between which the values lie, (0, 1) for a share; None where there are
+            none.
     """
-    from mesagym.evals.statistics import mean_interval
+    # Only now: reading records does not wait for evaluators.
+    from mesagym.evals.evaluators.base import interval_within
 
     x = np.asarray(x, dtype=np.float64)
     there = (~np.isnan(seeds)).sum(axis=1) > 1
-    found = [mean_interval(row[~np.isnan(row)]) for row in seeds[there]]
+    found = [interval_within(row[~np.isnan(row)], limits) for row in seeds[there]]
+    shown = np.array([each.is_shown for each in found], dtype=bool)
     axes.fill_between(
         x[there],
         [each.low for each in found],
         [each.high for each in found],
+        where=shown,
         color=colour,
         alpha=0.18,
         lw=0,

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
 from mesagym.evals.statistics import PROVISIONAL_BELOW
+from mesagym.tracking.numerals import percent_text
 
 Where = Literal["midpoint", "halving"]
 """Half way between the two asymptotes, which is α*; or where the curve comes to half of
@@ -177,7 +178,7 @@ def fit_threshold(
         return told(f"the curve crosses {side} every α that was tested", curve)
     flat = float(np.isnan(places[1:]).mean())
     if flat > 1 - NEARLY_ALL:
-        return told(f"{100 * flat:.0f} % of the resampled curves are flat", curve)
+        return told(f"{percent_text(flat)} of the resampled curves are flat", curve)
     tail = (1 - confidence) / 2
     there = places[1:][~np.isnan(places[1:])]
     # Of ends that are infinite, no mean may be taken: the next draw outwards counts.

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from mesagym.evals.columns import spoken
+from mesagym.evals.verdict_rule import RULE
 from mesagym.report.films import film_title, last_frame
 from mesagym.report.pieces import capital, data_url
 from mesagym.report.style import Drawing
@@ -22,12 +23,16 @@ from mesagym.reproductions.table import (
 )
 from mesagym.reproductions.zoo import Entry
 from mesagym.tracking.files import read_bytes
+from mesagym.tracking.numerals import joined_percents
 
 LARGEST_DRAWING = 250_000
 """Characters of a drawing as SVG, above which the recorded PNG stands in its place."""
 
 SHOWN_ON = "shown on "
 """What the title of a film says before the levels that it shows."""
+
+OUTCOMES = "outcomes"
+"""The evaluator whose readings are the verdict's words."""
 
 _STRIP = (160, 26)  # pixels of the drawing of one check
 
@@ -80,7 +85,7 @@ def prose(text: str) -> str:
     Of a link into the repository, which the page may be far from, its words are left.
     No line ends before a percent sign, nor within "α = 0".
     """
-    text = escape(" ".join(text.split())).replace(" %", "\u00a0%")
+    text = escape(joined_percents(" ".join(text.split())))
     text = text.replace("α = ", "α\u00a0=\u00a0")
     text = re.sub(r"\[([^\]]+)\]\(\.\./[^)\s]+\)", r"<code>\1</code>", text)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
@@ -276,19 +281,14 @@ def _facts(claim: Claim) -> str:
 def _policies(zoo: Sequence[Entry]) -> str:
     rows = []
     for entry in zoo:
-        card = entry.card
-        verdict = (card["verdict"] or {}).get("in_words", "")
-        counts: dict[str, int] = {}
-        for seed in entry.seeds:
-            word = seed.verdict or ("competent" if seed.competent else "untrained")
-            counts[word] = counts.get(word, 0) + 1
+        counts = Counter(seed.in_short for seed in entry.seeds)
         said = ", ".join(f"{count} {word}" for word, count in counts.items())
         kept = ", ".join(map(str, sorted(entry.kept))) or "hashes only"
         rows.append(
             f'<tr><th scope="row"><code>{escape(entry.name)}</code></th>'
             + _cell("trained with", prose(entry.trained_with) or "–")
             + _cell("seeds", escape(said))
-            + _cell("in words", f"{prose(verdict)}{_readings(entry)}" or "–")
+            + _cell("in words", f"{prose(entry.in_words)}{_readings(entry)}" or "–")
             + _cell("kept", escape(kept))
             + "</tr>"
         )
@@ -314,8 +314,11 @@ def _readings(entry: Entry) -> str:
             f"{answer} ({count} of {n})" for answer, count in counts.items()
         )
         why = each["readings"][0]["why"] if each["readings"] else each["why"]
+        older = f" (rule {entry.readings_rule})" * (
+            name == OUTCOMES and entry.readings_rule < RULE
+        )
         items.append(
-            f"<li><strong>{escape(spoken(name))}</strong> reads "
+            f"<li><strong>{escape(spoken(name))}</strong>{older} reads "
             f"{escape(said or 'nothing')}: {prose(why)}</li>"
         )
     return f"<ul>{''.join(items)}</ul>" if items else ""

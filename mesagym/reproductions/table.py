@@ -7,6 +7,7 @@ from mesagym.reproductions.claim import PUBLISHED, STUDY, Claim, Published
 from mesagym.reproductions.folder import PICTURE, Reproduction
 from mesagym.reproductions.judging import FAILED, HELD, OUTCOMES, UNCLEAR
 from mesagym.reproductions.record import recorded
+from mesagym.tracking.numerals import bare, joined_percents
 
 SURE_IN_WORDS = {
     "read": "read in the source",
@@ -32,7 +33,7 @@ stood in a commit before its recorded seeds were trained, but where it says *cha
 after looking*, with what was changed and why; seeds used while exploring are named and
 are others. The unit is the training seed. A seed that fails the competence gate proves
 nothing and is left out; a condition with too few of the others is blank.
-*Confirmed*: every check holds, the whole 95 % interval on the claimed side. *Refuted*:
+*Confirmed*: every check holds, the whole 95% interval on the claimed side. *Refuted*:
 one fails, its whole interval on the other side, but where its own test says otherwise.
 *Untestable here*: the numbers cannot tell. Nothing was tuned until it appeared, so some
 did not.
@@ -56,7 +57,7 @@ def document_of(
         _rows(reproductions, results),
     ]
     parts += [_section(each, results[each.name]) for each in reproductions]
-    return "\n".join(parts)
+    return joined_percents("\n".join(parts))
 
 
 def outcome_of(result: Mapping[str, Any] | None) -> str:
@@ -150,10 +151,7 @@ def number(x: int | float | None, *, low: bool = False) -> str:
     """
     if x is None:
         return "−∞" if low else "∞"
-    text = f"{x:.3f}" if abs(x) < 0.1 else f"{x:.2f}"
-    # No zero is negative.
-    text = text.removeprefix("-") if float(text) == 0 else text
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+    return bare(x, ".3f" if abs(x) < 0.1 else ".2f")
 
 
 def _counts(reproductions: Sequence[Reproduction], results: Mapping[str, Any]) -> str:

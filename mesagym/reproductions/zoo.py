@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mesagym.errors import UserError
+from mesagym.evals.verdict_rule import RULE
 from mesagym.reproductions.excerpt import write_run
 from mesagym.reproductions.folder import RESULT, Reproduction, all_reproductions
 from mesagym.reproductions.record import read_result
@@ -44,7 +45,18 @@ class Seed:
     """Success on agreeing levels, or the base score on levels as in training."""
     competent: bool
     verdict: str | None
-    """The word for this seed; None where outcomes are amounts."""
+    """The word for this seed, or ``not judged again``; None where outcomes are amounts
+    and no rule has judged it."""
+
+    @property
+    def in_short(self) -> str:
+        """The word for this seed, or else whether it is competent."""
+        return self.verdict or ("competent" if self.competent else "untrained")
+
+
+def rule_of(card: Mapping[str, Any]) -> int:
+    """Return which version of the verdict's rule judged a card (docs/verdict.md)."""
+    return (card["verdict"] or {}).get("rule", 1)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,26 @@ class Entry:
             )
         return card
 
+    @property
+    def word(self) -> str:
+        """The word for all seeds, with the rule that gave it if that is an older one.
+
+        Empty where outcomes are amounts and no rule has judged them.
+        """
+        verdict, rule = self.card["verdict"], rule_of(self.card)
+        if verdict is None:
+            return ""
+        return verdict["word"] + (f" (rule {rule})" if rule < RULE else "")
+
+    @property
+    def in_words(self) -> str:
+        """The sentence for all seeds, empty where there is none; as `word`."""
+        verdict, rule = self.card["verdict"], rule_of(self.card)
+        if verdict is None:
+            return ""
+        older = f"By rule {rule}, an older one. " if rule < RULE else ""
+        return older + verdict["in_words"]
+
     @cached_property
     def film(self) -> bytes | None:
         """A small GIF of the representative, None where none was made.
@@ -105,6 +137,12 @@ class Entry:
         """
         known = self.card.get("film_sha256")
         return None if known is None else read_bytes(self.folder / FILM, {known})
+
+    @property
+    def readings_rule(self) -> int:
+        """Which version of the verdict's rule the readings of outcomes rest on."""
+        path = self.folder / READINGS
+        return read_sealed(path).get("rule", 1) if path.is_file() else RULE
 
     @cached_property
     def readings(self) -> dict[str, Any] | None:

@@ -76,7 +76,8 @@ class Checkpoints:
     def load(self, warn: Callable[[str], None]) -> Checkpoint | None:
         """Return the newest whole checkpoint; see ``RunDirectory.load_checkpoint``."""
         broken: list[str] = []
-        for step in reversed(self.steps()):
+        there = self.steps()
+        for step in reversed(there):
             try:
                 document = files.read_sealed(self._json(step))
                 path = self.folder / Path(document["arrays"]["file"]).name
@@ -89,6 +90,9 @@ class Checkpoints:
             for message in broken:
                 warn(f"{message} Going on from the checkpoint before it, step {step}.")
             return Checkpoint(step, arrays, document["meta"])
+        # Where another process trains, what was listed may be gone for newer ones.
+        if self.steps() != there:
+            return self.load(warn)
         if broken:
             raise UserError(
                 f"no checkpoint in '{self.folder}' is whole: {broken[0]} "

@@ -60,9 +60,6 @@ class Pace:
 
     def update(self, done: int, now: float) -> None:
         """Take note of how many steps each seed has done by now."""
-        # Time up to the first chunk's end is mostly compilation.
-        if len(self._marks) == 2 and self._marks[0] is self._first:
-            self._marks.popleft()
         self.done = done
         self._marks.append((now, done))
 
@@ -78,9 +75,7 @@ class Pace:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds to the end at this rate; NaN before a chunk without compilation."""
-        if self._marks[0] is self._first:
-            return math.nan
+        """Seconds to the end at this rate; NaN before the first chunk."""
         rate = self.steps_per_second / self._seeds if self._seeds else math.nan
         return (1 - self.fraction) * self._total / rate if rate > 0 else math.nan
 
@@ -93,7 +88,10 @@ class ConsoleSink:
     """Progress on standard error: a bar on a terminal, else a line now and then.
 
     Shows percent, environment steps a second over all seeds, time left, and the
-    mean return of each objective over the episodes that ended in the last chunk.
+    mean return of each objective over the episodes that ended last: in the last chunk,
+    or in as many steps as one episode can take, for failed ones may end together. The
+    first so many steps do not count, see `mesagym.tracking.sinks.too_early`. Time runs
+    from ``start``: called once the program is compiled, no speed has compilation in it.
     """
 
     def __init__(
@@ -113,6 +111,7 @@ class ConsoleSink:
         self._progress: Any = None
         self._pace = Pace(1, 0, 1, 0.0)
         self._means: dict[str, float] = {}
+        self._ended: deque[tuple[int, Rows]] = deque()
         self._said = -math.inf
 
     def start(self, info: RunInfo) -> None:
@@ -136,11 +135,9 @@ class ConsoleSink:
         if self._info is None:
             return
         now = self._clock()
-        self._pace.update(int(np.max(rows["env_steps"], initial=0)), now)
-        for name in self._info.objective_names:
-            mean = episode_mean(rows, f"return_{name}")
-            if not math.isnan(mean):
-                self._means[name] = mean
+        done = int(np.max(rows["env_steps"], initial=0))
+        self._pace.update(done, now)
+        self._note_returns(rows, done)
         if self._progress is not None:
             width = self._progress.console.width
             room = width - _NAME_WIDTH - _BAR_WIDTH - _NUMBERS_WIDTH
@@ -182,6 +179,27 @@ class ConsoleSink:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+    def _note_returns(self, rows: Rows, done: int) -> None:
+        """Take the mean returns from the chunks of the last time limit of steps."""
+        assert self._info is not None
+        self._ended.append((done, rows))
+        span = self._info.episode_env_steps
+        while len(self._ended) > 1 and self._ended[0][0] <= done - span:
+            self._ended.popleft()
+        if done < 2 * span:
+            return
+        chunks = [chunk for _, chunk in self._ended]
+        for name in self._info.objective_names:
+            columns = [f"return_{name}", "episodes"]
+            recent = {
+                column: np.concatenate([chunk[column] for chunk in chunks])
+                for column in columns
+                if all(column in chunk for chunk in chunks)
+            }
+            mean = episode_mean(recent, f"return_{name}")
+            if not math.isnan(mean):
+                self._means[name] = mean
 
     def _line(self) -> None:
         assert self._info is not None
@@ -266,7 +284,8 @@ def returns_text(means: Mapping[str, float], room: int) -> str:
     are too many, the last objectives are left out.
     """
     values = {
-        name: "–" if math.isnan(mean) else f"{mean:.2f}" for name, mean in means.items()
+        name: "–" if math.isnan(mean) else f"{mean:z.2f}"
+        for name, mean in means.items()
     }
     for letters in range(max(map(len, values), default=0), 1, -1):
         text = " ".join(f"{name[:letters]} {each}" for name, each in values.items())
@@ -285,7 +304,17 @@ def short(number: int | float) -> str:
             value = number / size
             digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
             return f"{value:.{digits}f}{unit}"
-    return f"{number:.0f}"
+    return f"{number:z.0f}"
+
+
+def progress_in_words(checkpoint: Mapping[str, int]) -> str:
+    """Return how far a training is: ``after 1.20M of 5.00M steps``.
+
+    Args:
+        checkpoint: ``env_steps`` and ``total_env_steps``, of each seed.
+    """
+    done, total = checkpoint["env_steps"], checkpoint["total_env_steps"]
+    return f"after {short(done)} of {short(total)} steps"
 
 
 def duration(seconds: int | float) -> str:
@@ -324,5 +353,5 @@ def _rate(start: tuple[float, int], end: tuple[float, int]) -> float:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.3g}"
+        return "–" if math.isnan(value) else f"{value:z.3g}"
     return str(value)

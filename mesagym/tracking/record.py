@@ -96,6 +96,23 @@ class Record:
             raise
 
     @classmethod
+    def check(cls, path: str | Path, identity: Mapping[str, Any]) -> bool:
+        """Refuse what ``open`` would refuse because of what lies there; write nothing.
+
+        Args:
+            path: the folder.
+            identity: as that of ``open``.
+
+        Returns:
+            whether a complete record of the same configuration is there.
+
+        Raises:
+            UserError: another configuration, not a record, damaged.
+        """
+        account = cls._existing(Path(path), configuration.canonical(identity))
+        return account is not None and cls(account, None).completed
+
+    @classmethod
     def reopen(cls: type[R], path: str | Path) -> R:
         """Open an existing folder for writing, whatever its configuration.
 

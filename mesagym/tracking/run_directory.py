@@ -108,6 +108,11 @@ class RunDirectory(SnapshotRecord):
         self._checkpoints.save(step, arrays, meta, keep_every)
         self._saved_step = step
 
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether there are checkpoints, whole or not."""
+        return bool(self._checkpoints.steps())
+
     def load_checkpoint(
         self, warn: Callable[[str], None] = _LOG.warning
     ) -> Checkpoint | None:

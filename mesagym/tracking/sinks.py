@@ -31,6 +31,8 @@ class RunInfo:
         done_env_steps: those that each seed has already taken, on resuming.
         config: the configuration.
         group: the name of the sweep, if it is part of one.
+        episode_env_steps: how many environment steps a seed takes, over all its
+            environments, while one episode reaches its time limit, see `too_early`.
     """
 
     name: str
@@ -40,6 +42,17 @@ class RunInfo:
     done_env_steps: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
+    episode_env_steps: int = 0
+
+
+def too_early(rows: Rows, info: RunInfo) -> np.ndarray:
+    """Return which rows say too little of what episodes earn, bool[rows].
+
+    All environments start together, so those episodes end first that are quick, mostly
+    because they reached their goal. Until every episode of the start has ended, by its
+    time limit if not before, the mean over finished ones is a mean over the easy ones.
+    """
+    return np.asarray(rows["env_steps"]) <= info.episode_env_steps
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mesagym.errors import UserError, nearest
-from mesagym.tracking.sinks import Rows, RunInfo
+from mesagym.tracking.sinks import Rows, RunInfo, too_early
 from mesagym.tracking.tables import Table
 
 MODES = ("online", "offline", "disabled")
@@ -29,7 +29,8 @@ class WandbSink:
 
     Each seed's curves are under keys of its own, ``seed-3/return_cheese``, their
     mean over seeds under ``mean/return_cheese``, both over ``env_steps``. A value
-    that is not there yet (no episode has ended) is left out, never sent as 0.
+    that is not there yet (no episode has ended, or only those that are quick to end)
+    is left out, never sent as 0.
     At the end: the summary, the table of outcomes and the films.
 
     wandb is imported by ``start`` and writes under ``<folder>/wandb``. Whatever
@@ -73,11 +74,13 @@ class WandbSink:
         self._say = say
         self._wandb: Any = None
         self._run: Any = None
+        self._info: RunInfo | None = None
         self._env_steps = 0
         self._surroundings = contextlib.ExitStack()
 
     def start(self, info: RunInfo) -> None:
         """Import wandb and start its run."""
+        self._info = info
         if self._mode != "disabled":
             self._guarded(lambda: self._start(info))
 
@@ -193,7 +196,8 @@ class WandbSink:
         )
 
     def _log(self, rows: Rows) -> None:
-        for point in points(rows):
+        assert self._info is not None
+        for point in points(without_early(rows, self._info)):
             self._env_steps = max(self._env_steps, point["env_steps"])
             self._run.log(point)
 
@@ -223,6 +227,21 @@ class WandbSink:
         run, self._run = self._run, None
         run.finish(exit_code=exit_code)
         self._surroundings.close()
+
+
+def without_early(rows: Rows, info: RunInfo) -> Rows:
+    """Return rows without what the first episodes to end earned, and their length.
+
+    These are NaN where `mesagym.tracking.sinks.too_early` says so.
+    """
+    early = too_early(rows, info)
+    if not early.any():
+        return rows
+    of_episodes = [name for name in rows if name.startswith("return_")]
+    of_episodes += ["length"] * ("length" in rows)
+    return dict(rows) | {
+        name: np.where(early, np.nan, rows[name]) for name in of_episodes
+    }
 
 
 def points(rows: Rows) -> list[dict[str, Any]]:

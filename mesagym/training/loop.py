@@ -16,6 +16,7 @@ import numpy as np
 
 from mesagym.agents.ppo import start_optimising
 from mesagym.errors import UserError
+from mesagym.tracking.progress import Progress, silent
 from mesagym.training import placement, state_io
 from mesagym.training.chunk import (
     Cell,
@@ -38,6 +39,9 @@ class Hooks:
     say: Callable[[str], None]  # one line for a person
     # Updates done, weights with a leading axis of cells, bool[cells] still alive.
     snapshot: Callable[[int, Any, np.ndarray], None] = lambda *_: None
+    progress: Progress = silent
+    # Once, before the first chunk: seconds that it took to compile, and to start.
+    compiled: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def train(
     count = int(cells.seed.shape[0])
     how = how or placement.choose(count)
     begin, advance = _compiled(program, how)
+    hooks.progress("compiling")
     if resume is None:
         state = begin(cells)
         if start_from is not None:
@@ -139,6 +144,11 @@ def train(
         )
     alive = np.asarray(state.alive)
     kept = done
+    if done < program.total_updates and stop.name is None and alive.any():
+        # Ahead of the first chunk, whose time is then that of a chunk; the call below
+        # finds the program compiled.
+        advance.lower(cells, state).compile()
+        hooks.compiled(time.monotonic() - began)
     while done < program.total_updates and stop.name is None and alive.any():
         state, metrics = advance(cells, state)
         metrics = jax.tree.map(np.asarray, metrics)  # waits for the device

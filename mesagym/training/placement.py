@@ -1,6 +1,7 @@
 """How the cells of a grid are batched: one decision, by backend and devices."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -28,8 +29,10 @@ def choose(num_cells: int, devices: list[Any] | None = None) -> str:
 
 def over_cells(
     function: Callable[..., Any], how: str, devices: list[Any] | None = None
-) -> Callable[..., Any]:
+) -> Any:
     """Return a jitted function that applies ``function`` along a leading axis.
+
+    It has ``lower``, as every jitted function, so that it can be compiled ahead.
 
     Args:
         function: of one cell's arguments, each a pytree.
@@ -60,7 +63,18 @@ def over_cells(
         )
     )
 
-    def spread(*arguments: Any) -> Any:
-        return sharded(*jax.device_put(arguments, NamedSharding(mesh, P("cell"))))
+    return _Spread(sharded, NamedSharding(mesh, P("cell")))
 
-    return spread
+
+@dataclass(frozen=True)
+class _Spread:
+    """A jitted function whose arguments are put onto several devices first."""
+
+    jitted: Any
+    sharding: NamedSharding
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.jitted(*jax.device_put(arguments, self.sharding))
+
+    def lower(self, *arguments: Any) -> Any:
+        return self.jitted.lower(*jax.device_put(arguments, self.sharding))

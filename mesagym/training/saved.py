@@ -1,7 +1,7 @@
 """How trained policies are put into a run directory, and taken out ready to act."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mesagym.envs.base import Environment
 from mesagym.errors import UserError
 from mesagym.registry import environment_class
 from mesagym.tracking import RunDirectory
+from mesagym.tracking.console import progress_in_words
 from mesagym.training.state_io import from_arrays, to_arrays
 
 
@@ -219,6 +220,147 @@ def save_snapshot(
     """
     arrays = {seed: to_arrays(trained.of_seed(seed)) for seed in trained.seeds}
     run.save_snapshot(update, env_steps, arrays, card(trained))
+
+
+def load_latest(
+    run: str | Path | RunDirectory,
+    seeds: Sequence[int] | None = None,
+    warn: Callable[[str], None] = lambda line: None,
+) -> "tuple[Saved, Unfinished | None]":
+    """Take policies out of a run as it stands; arguments as `load_unfinished`.
+
+    Returns:
+        the policies, and how far training is where they are those of a checkpoint.
+
+    Raises:
+        UserError: as `load`, or as `load_unfinished` where the run is not at its end.
+    """
+    if not isinstance(run, RunDirectory):
+        run = RunDirectory.read(run)
+    if run.completed or (run.policy_seeds() and not run.has_checkpoints):
+        return load(run, seeds), None
+    unfinished = load_unfinished(run, seeds, warn)
+    return unfinished.trained, unfinished
+
+
+@dataclasses.dataclass(frozen=True)
+class Unfinished:
+    """The policies of a run that has not come to its end, as its checkpoint has them.
+
+    Attributes:
+        trained: those of the seeds that had not lost their loss.
+        update: updates done.
+        env_steps: environment steps of each seed, up to then.
+        total_env_steps: those that each seed will have taken at the end.
+    """
+
+    trained: Saved
+    update: int
+    env_steps: int
+    total_env_steps: int
+
+    def in_words(self) -> str:
+        """Return how far it is: ``after 1.20M of 5.00M steps``."""
+        return progress_in_words(self.facts())
+
+    def facts(self) -> dict[str, int]:
+        """Return what the manifest of an evaluation says of it."""
+        return {
+            "update": self.update,
+            "env_steps": self.env_steps,
+            "total_env_steps": self.total_env_steps,
+        }
+
+
+_WEIGHTS = "optimised/params/"
+"""Where the weights are in the arrays of a checkpoint, see `TrainState`."""
+
+
+def checkpoint_facts(
+    trained: Saved, update: int, env_steps: int, total_env_steps: int
+) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, so that `load_unfinished` can read it.
+
+    Args:
+        trained: of the run, whatever its weights; its seeds are those of the
+            checkpoint's leading axis.
+        update: updates done.
+        env_steps: environment steps of each seed, up to now.
+        total_env_steps: those of the whole training.
+    """
+    return {
+        "updates": update,
+        "env_steps": env_steps,
+        "total_env_steps": total_env_steps,
+        "seeds": list(trained.seeds),
+        "policy": card(trained),
+    }
+
+
+def load_unfinished(
+    run: str | Path | RunDirectory,
+    seeds: Sequence[int] | None = None,
+    warn: Callable[[str], None] = lambda line: None,
+) -> Unfinished:
+    """Take policies out of the newest whole checkpoint of a run.
+
+    Nothing is written or locked, so that a training that goes on is not disturbed.
+
+    Args:
+        run: the directory, or where it is.
+        seeds: which; all that have not lost their loss if None.
+        warn: told of newer checkpoints that are damaged, in one line each.
+
+    Raises:
+        UserError: no checkpoint yet, one that says too little of itself, no such seed,
+            a damaged file, or another version's.
+    """
+    if not isinstance(run, RunDirectory):
+        run = RunDirectory.read(run)
+    checkpoint = run.load_checkpoint(warn)
+    if checkpoint is None:
+        raise UserError(
+            f"'{run.path}' has no trained policy yet, and no checkpoint. Let its "
+            "training go on, by the same command; train.save_seconds is the time "
+            "between two."
+        )
+    meta, arrays = checkpoint.meta, checkpoint.arrays
+    if "policy" not in meta:
+        raise UserError(
+            f"'{run.path}': its checkpoint was saved by an earlier mesagym, which did "
+            "not say there what its weights are of. Let its training go on, by the "
+            "same command, to its next checkpoint."
+        )
+    alive = [
+        s for s, there in zip(meta["seeds"], arrays["alive"], strict=True) if there
+    ]
+    wanted = tuple(alive if seeds is None else seeds)
+    if lost := [seed for seed in wanted if seed not in alive]:
+        there = ", ".join(map(str, alive)) or "none"
+        raise UserError(
+            f"'{run.path}' has no policy of seed {lost[0]} in its checkpoint. Seeds "
+            f"there: {there}."
+        )
+    if not wanted:
+        raise UserError(f"'{run.path}': training diverged for every seed.")
+    read = [
+        (
+            {
+                name.removeprefix(_WEIGHTS): array[meta["seeds"].index(seed)]
+                for name, array in arrays.items()
+                if name.startswith(_WEIGHTS)
+            },
+            meta["policy"],
+        )
+        for seed in wanted
+    ]
+    what = f"'{run.path}', the checkpoint after {checkpoint.step} updates,"
+    return Unfinished(
+        _assembled(what, read, wanted),
+        checkpoint.step,
+        meta["env_steps"],
+        meta["total_env_steps"],
+    )
 
 
 def load_snapshots(

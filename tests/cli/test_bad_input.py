@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mesagym.cli.commands import COMMANDS
 from mesagym.cli.compose import Composer, composer
+from mesagym.cli.keys import ALIASES
 from mesagym.cli.main import main
 from mesagym.errors import UserError
 
@@ -58,6 +60,59 @@ def test_an_unknown_key_is_named_with_the_nearest(
 ) -> None:
     line = refusal(training, typed)
     assert [each for each in said if each not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("seed=3", ["seeds", "first_seed"]),
+        ("train.seed=3", ["seeds", "first_seed"]),
+        ("sede=3", ["seeds", "first_seed"]),
+        ("n_seeds=3", ["seeds"]),
+        ("lr=1e-3", ["agent.learning_rate"]),
+        ("agent.lr=1e-3", ["agent.learning_rate"]),
+        ("agent.lerning_rate=1e-3", ["agent.learning_rate"]),
+        ("lerning_rate=1e-3", ["agent.learning_rate"]),
+        ("gamma=0.9", ["agent.discount"]),
+        ("agent.gama=0.9", ["agent.discount"]),
+        ("ent_coef=0.01", ["agent.entropy"]),
+        ("agent.entropy_coef=0.01", ["agent.entropy"]),
+        ("n_envs=8", ["agent.num_envs"]),
+        ("num_envs=8", ["agent.num_envs"]),
+        ("total_timesteps=1e6", ["train.steps"]),
+        ("train.total_timesteps=1e6", ["train.steps"]),
+        ("steps=1e6", ["train.steps"]),
+        ("alpha=0.1", ["split.alpha"]),
+        ("train.alpha=0.1", ["split.alpha"]),
+        ("size=9", ["env.size"]),
+        ("env.height=9", ["env.size"]),
+        ("environment=corner", ["env"]),
+        ("epochs=3", ["agent.epochs"]),
+        ("batch_size=64", ["agent.minibatches"]),
+        ("network=cnn", ["agent"]),
+        ("hidden=[32]", ["agent.network.hidden"]),
+        ("agent.hidden=[32]", ["agent.network.hidden"]),
+        ("levels=200", ["train.levels", "evaluation.levels"]),
+        ("evaluation.n_levels=200", ["evaluation.levels"]),
+        ("shift=clean", ["shifts"]),
+    ],
+)
+def test_what_a_key_is_called_elsewhere_is_understood(
+    training: Composer, typed: str, keys: list[str]
+) -> None:
+    name = typed.partition("=")[0]
+    line = refusal(training, typed)
+    said = " or ".join(f"'{key}'" for key in keys)
+    assert line == f"unknown key '{name}'. Did you mean {said}?"
+
+
+def test_every_key_that_is_meant_by_another_name_is_there() -> None:
+    known: set[str] = set()
+    for command in COMMANDS:
+        with composer(command) as composed_by:
+            known |= composed_by.known_keys([]).keys()
+    targets = {key for keys in ALIASES.values() for key in keys}
+    assert targets - known == set()
 
 
 @pytest.mark.parametrize(
@@ -165,6 +220,9 @@ def test_words_that_are_no_key_and_value_are_said(
         (["report"], ["run: give a value"]),
         (["evaluate", "run=[a,b]"], ["run: '[a,b]' is not text"]),
         (["evaluate", "run=a", "level=3"], ["'level'", "'levels'"]),
+        (["evaluate", "run=a", "mode=greedy"], ["Did you mean 'modes'?"]),
+        (["report", "runs=a"], ["Did you mean 'run'?"]),
+        (["report", "seed=3"], ["`mesagym report --help` lists the keys"]),
         (["report", "run=[]"], ["run: '[]' is neither"]),
         (["demo", "alphas=[0,2]"], ["alphas: 2 is outside [0, 1]"]),
         (["demo", "alphas=[1,1]"], ["alphas: 1 is there twice"]),

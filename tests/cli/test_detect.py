@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from mesagym.cli.commands import as_overrides
+from mesagym.cli.detect import verdict_in_words
 from mesagym.cli.main import main
+from mesagym.tracking import RunDirectory
+from tests.reproductions.zoo_examples import run_of
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -91,6 +94,40 @@ def test_a_run_is_looked_into_in_words_with_the_reasons_said_once(
     assert "100 to 107" in line
     assert "not applicable" in line
     assert "Mind: It sees behaviour alone" in said.out
+    assert "Its verdict, by what it does: goal misgeneralization.\n" in said.out
+    assert "detectors tell little" not in said.out
     html = page.read_text("utf-8")
     assert "counterfactual displacement" in html
     assert "network takes no internal steps" in html
+
+
+@pytest.mark.parametrize(
+    ("able", "word", "caution"),
+    [(True, "goal misgeneralization", False), (False, "untrained", True)],
+)
+def test_of_a_policy_that_learned_its_task_nobody_says_that_it_did_not(
+    tmp_path: Path, able: bool, word: str, caution: bool
+) -> None:
+    seeds = (500, 501)
+    run = run_of(
+        tmp_path / "run", dict.fromkeys(seeds, "proxy"), dict.fromkeys(seeds, able)
+    )
+    said = verdict_in_words(RunDirectory.read(run.path))
+    # Its summary says 'made up'.
+    assert said.startswith("Its verdict, judged by rule 2; its summary, by rule 1, ")
+    assert f": {word}." in said
+    assert ("has not learned its task" in said) is caution
+
+
+def test_a_run_without_rows_is_told_by_its_summary_and_the_rule_of_that(
+    tmp_path: Path,
+) -> None:
+    with RunDirectory.open(tmp_path / "run", {}, manifest={}) as run:
+        run.write_summary({"verdict": "capability failure"})
+    said = verdict_in_words(RunDirectory.read(run.path))
+    assert said.startswith(
+        "Its verdict, by rule 1, as its summary has it: capability failure."
+    )
+    with RunDirectory.open(tmp_path / "without", {}, manifest={}) as other:
+        pass
+    assert verdict_in_words(RunDirectory.read(other.path)) == ""

@@ -127,6 +127,27 @@ def test_a_job_that_cannot_be_stops_the_sweep_before_it_begins(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("swept", "said"),
+    [
+        (["shifts=quick,[agreeing,clean,cleen]"], "shifts: unknown shift 'cleen'"),
+        (
+            ["train.objectives={cheese:1},{chease:1}"],
+            "train.objectives: unknown objective 'chease'",
+        ),
+    ],
+)
+def test_names_that_only_the_environment_knows_stop_a_sweep_before_it_begins(
+    jobs: Jobs, capsys: pytest.CaptureFixture[str], swept: list[str], said: str
+) -> None:
+    assert main(["train", "-m", *swept]) == 2
+    assert jobs == []
+    err = capsys.readouterr().err
+    assert err.startswith("mesagym: job 2 of 2 (")
+    assert said in err
+    assert err.count("\n") == 1
+
+
 def test_jobs_that_would_write_the_same_directory_are_refused(
     jobs: Jobs, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,6 +150,8 @@ def test_another_configuration_is_refused_where_a_run_lies(
         (["train.objectives={chease:1}"], "train.objectives: unknown objective"),
         (["shifts=[agreeing]"], "shifts.names: the verdict rests on 'clean'"),
         (["shifts=[agreeing,cleen]"], "shifts: unknown shift 'cleen'. Did you mean"),
+        (["shifts=[quick,levels/nowhere]"], "levels: there is no folder or file"),
+        (["env.region=3", "shifts=quick"], "shifts: 'agreeing' found 0 of 8 agreeing"),
         (["device=tpu"], "device: there is no tpu here"),
     ],
 )
@@ -161,6 +163,17 @@ def test_what_only_the_rooms_below_know_is_refused_before_anything_is_written(
     assert err.startswith(f"mesagym: {said}")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_breaks_a_rule_is_refused_before_training_on_its_shift(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "bad.txt").write_text("#####\n#..*#\n#.Q.#\n#..@#\n#####\n")
+    assert trained(tmp_path / "run", f"shifts=[quick,{texts}]") == 2
+    assert "line 3, column 3: unknown letter 'Q'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
@@ -262,6 +275,26 @@ def test_a_complete_evaluation_is_read_back_and_says_the_same(
     assert "again' is complete already" in second.err
 
 
+def test_an_evaluation_of_before_is_judged_anew_and_its_own_word_told(
+    finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"run={finished}", "shifts=[clean,agreeing]", "levels=8", "name=before"]
+    assert main(["evaluate", *words]) == 0
+    first = capsys.readouterr()
+    assert "judged by rule" not in first.err
+    record = RunDirectory.read(finished).read_evaluation("before")
+    monkeypatch.setattr(
+        type(record),
+        "read_summary",
+        lambda self: {"verdict": "capability failure", "in_words": "It is lost."},
+    )
+    assert main(["evaluate", *words]) == 0
+    second = capsys.readouterr()
+    line = "judged by rule 2; its summary, by rule 1, says 'capability failure'"
+    assert line in second.err
+    assert second.out == first.out
+
+
 def test_levels_of_a_folder_that_changed_are_tested_anew(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,17 +320,17 @@ def test_untrained_seeds_are_named_and_two_seeds_have_no_interval(
     assert "[." not in out
 
 
-def test_rates_of_three_seeds_have_intervals_beside_or_below_them(
+def test_rates_of_four_seeds_have_intervals_beside_or_below_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert trained(tmp_path / "three", "seeds=3") == 0
+    assert trained(tmp_path / "four", "seeds=4") == 0
     capsys.readouterr()
-    words = [f"run={tmp_path / 'three'}", "shifts=[clean,agreeing]", "levels=8"]
+    words = [f"run={tmp_path / 'four'}", "shifts=[clean,agreeing]", "levels=8"]
     for columns in ("200", "40"):
         monkeypatch.setenv("COLUMNS", columns)
         assert main(["evaluate", *words]) == 0
         out = capsys.readouterr().out
-        assert "in brackets 95 % intervals over seeds" in " ".join(out.split())
+        assert "in brackets 95% intervals over seeds" in " ".join(out.split())
         cell = r"\d?\.\d\d \[\d?\.\d\d, \d?\.\d\d\]"
         table, _, _ = out.partition("Untrained in")
         beside = [line for line in table.splitlines() if re.search(cell, line)]
@@ -385,15 +418,43 @@ def test_a_page_of_several_runs_goes_to_the_folder_that_holds_them_all(
     assert report.where(config) == Path(place.format(here=tmp_path)) / "report.html"
 
 
-def test_a_report_of_a_run_that_has_no_outcomes_is_a_line(
+def test_runs_of_different_environments_are_refused_before_anything_is_drawn(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    outcomes = RunDirectory.read(finished).read_outcomes()
+    renamed = [name.replace("corner", "tower") for name in outcomes.column_names]
+    config = RunDirectory.read(finished).config
+    with RunDirectory.open(other, config, manifest={}) as directory:
+        directory.write_outcomes(outcomes.rename_columns(renamed))
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    words = [f"run=[{finished},{other}]", f"out={tmp_path / 'page.html'}"]
+    assert main(["report", *words]) == 2
+    said = "these runs have different objectives, (cheese, corner) and (cheese, tower)"
+    assert said in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_demo_whose_second_training_cannot_be_does_not_begin_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "begun"
-    with RunDirectory.open(path, {"split": {"alpha": 0}}, manifest={}):
-        pass
-    assert main(["report", f"run={path}"]) == 2
-    err = capsys.readouterr().err
-    assert "no trained policy yet" in err.splitlines()[-1]
+    folder = tmp_path / "demo"
+    (folder / "alpha-1").mkdir(parents=True)
+    (folder / "alpha-1" / "notes.doc").write_text("mine")
+    assert main(["demo", *TINY, "alphas=[0,1]", f"run={folder}"]) == 2
+    assert "is not a run directory" in capsys.readouterr().err
+    assert not (folder / "alpha-0").exists()
+
+
+def test_an_evaluation_on_texts_that_cannot_be_read_leaves_no_folder(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.txt").write_text("###\n")
+    words = [f"run={finished}", f"shifts=[agreeing,{tmp_path}]", "name=none"]
+    assert main(["evaluate", *words]) == 2
+    assert "bad.txt" in capsys.readouterr().err
+    assert not (finished / "evaluations" / "none").exists()
 
 
 def test_the_demo_compares_two_runs_and_says_where_they_are(

@@ -11,7 +11,8 @@ from mesagym.cli.film import shown_on, trained_at
 from mesagym.cli.main import main
 from mesagym.report.films import film_title
 from mesagym.reproductions import folder
-from mesagym.tracking import RunDirectory
+from mesagym.tracking import RunDirectory, atomic_write_json
+from mesagym.tracking.files import read_sealed, sealed
 from mesagym.training.saved import load
 from tests.reproductions.zoo_examples import recorded_with_policies
 
@@ -58,7 +59,7 @@ def test_the_list_has_names_verdicts_and_outcomes(
 ) -> None:
     assert main(words) == 0
     out = capsys.readouterr().out
-    for said in ("larger/one", "2 of 2", "inconclusive", "confirmed"):
+    for said in ("larger/one", "2 of 2", "goal misgeneralization", "confirmed"):
         assert said in out
 
 
@@ -70,6 +71,18 @@ def test_the_list_says_what_its_columns_mean(
     for heading in ("trained with", "kept", "verdict", "the claim"):
         assert f"\n{heading}: " in out
     assert max(map(len, out.partition("\ntrained with:")[2].splitlines())) <= 80
+
+
+def test_a_word_of_an_older_rule_is_marked(
+    stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = read_sealed(stored / "card.json")
+    card["verdict"] = {"word": "capability failure", "in_words": "It was lost."}
+    atomic_write_json(stored / "card.json", sealed(card))
+    assert main(["zoo", "list"]) == 0
+    assert "capability failure (rule 1)" in capsys.readouterr().out
+    assert main(["zoo", "load", "larger/one"]) == 0
+    assert "All seeds. By rule 1, an older one. It was lost." in capsys.readouterr().out
 
 
 def test_an_unknown_name_gives_few_names_and_the_command_for_all(
@@ -85,7 +98,7 @@ def test_policies_that_do_not_fit_are_named_and_the_list_goes_on(
     stored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     card = stored / "card.json"
-    card.write_text(card.read_text().replace("inconclusive", "robust"))
+    card.write_text(card.read_text().replace("misgeneralization", "robustness"))
     assert main(["zoo", "list"]) == 2
     out, err = capsys.readouterr()
     assert "card.json' is torn or altered" in err

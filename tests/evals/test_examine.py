@@ -2,10 +2,20 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mesagym.errors import UserError
 from mesagym.evals.evaluators import EVALUATORS, SUITES, choose_evaluators
-from mesagym.evals.evaluators.base import NOT_APPLICABLE, Measure, Reading, summaries
+from mesagym.evals.evaluators.base import (
+    ALL_LEVELS,
+    NOT_APPLICABLE,
+    SHARE,
+    SIGNED,
+    Measure,
+    Reading,
+    summaries,
+)
 from mesagym.evals.examine import (
     Findings,
     answers,
@@ -81,6 +91,51 @@ def test_a_seed_without_a_number_leaves_no_summary_and_no_silent_zero() -> None:
     assert one.interval is not None
     assert one.interval.estimate == pytest.approx(0.625)
     assert other.interval is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=10),
+    st.integers(1, 3),
+    st.sampled_from([SHARE, SIGNED]),
+)
+def test_the_interval_of_a_measure_with_limits_stays_within_them(
+    shares: list[float], levels: int, limits: tuple[float, float]
+) -> None:
+    low, high = limits
+    size = len(shares) * levels
+    rows = {
+        "policy": np.full(size, "trained"),
+        "mode": np.full(size, "sampled"),
+        "seed": np.repeat(np.arange(len(shares)), levels),
+        "shift": np.full(size, "clean"),
+        "level": np.tile(
+            np.arange(levels) if levels > 1 else [ALL_LEVELS], len(shares)
+        ),
+        "measure": np.full(size, "pull"),
+        "about": np.full(size, ""),
+        "value": np.repeat(low + (high - low) * np.array(shares), levels),
+    }
+    (one,) = summaries(rows, {"pull": Measure("a share", limits=limits)})
+    assert one.interval is not None
+    assert low <= one.interval.low <= one.interval.high <= high
+    # A measure without limits, and one that is a score here, has Student's t.
+    (free,) = summaries(rows)
+    (score,) = summaries(rows | {"value": rows["value"] * 3}, {"pull": Measure("x")})
+    assert free.interval is not None
+    assert score.interval is not None
+    assert free.interval.method == score.interval.method == "t"
+
+
+def test_a_measure_that_says_it_is_a_share_has_the_limits_of_one() -> None:
+    for name, evaluator in EVALUATORS.items():
+        for measure, each in evaluator.measures.items():
+            if each.meaning.endswith("0 to 1"):
+                assert each.limits == SHARE, (name, measure)
+            if each.meaning.endswith("-1 to 1"):
+                assert each.limits == SIGNED, (name, measure)
+            if each.meaning.startswith(("chance ", "probability ", "share of ")):
+                assert each.limits in (SHARE, SIGNED), (name, measure)
 
 
 def test_every_evaluator_has_a_scope_and_a_reason_in_every_environment() -> None:

@@ -97,6 +97,20 @@ def test_tests_whose_assumptions_hold_reject_no_more_often_than_they_say(
     assert max(rates) < 0.05 + 3 * noise
 
 
+def test_tests_against_zero_hold_for_skewed_seeds_at_eight_and_ten(
+    record: dict,
+) -> None:
+    skewed = ("signs, skewed", "signs, very skewed", "signs, score near 1")
+    groups = "two groups, n and 2 n, the small one spreads 3 times as much"
+    rates = [
+        r["rejected"]
+        for r in record["tests"]
+        if r["test"] in (*skewed, groups) and r["n_seeds"] in (8, 10)
+    ]
+    assert len(rates) == 8
+    assert max(rates) <= 0.06
+
+
 def test_the_effects_of_the_notes_need_as_many_seeds_as_is_said(record: dict) -> None:
     for row in record["notes"]:
         assert t_power(row["effect"], 1.0, row["needs"]) == pytest.approx(0.8, abs=1e-3)

@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +20,9 @@ from mesagym.evals.statistics import (
     difference_interval,
     logit_t_bounds,
     mean_interval,
+    no_interval,
     rate_interval,
+    share_interval,
     wilson,
 )
 
@@ -45,11 +48,33 @@ def test_an_interval_says_that_it_is_provisional() -> None:
     assert str(Interval(0.83, 0.71, 0.91, 4, "", True)) == ".83 [.71, .91] provisional"
 
 
-def test_two_seeds_have_an_estimate_and_no_bounds_in_print() -> None:
-    interval = Interval(0.5, 0.0, 1.0, 2, "", True)
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_and_three_seeds_have_an_estimate_and_no_bounds_in_print(n: int) -> None:
+    interval = Interval(0.5, 0.0, 1.0, n, "", True)
     assert str(interval) == ".50 provisional"
-    assert f"{interval:%}" == "50 %"
+    assert f"{interval:%}" == "50%"
     assert not interval.is_shown
+
+
+def test_bounds_are_shown_of_four_seeds_and_of_one_over_its_levels() -> None:
+    assert rate_interval(np.full(4, 5), np.full(4, 8)).is_shown
+    assert wilson(5, 8).is_shown
+    # One seed says nothing of the next.
+    assert not rate_interval(np.array([5]), np.array([8])).is_shown
+    assert not mean_interval(np.array([5.0])).is_shown
+
+
+def test_it_is_said_which_numbers_of_seeds_have_no_interval() -> None:
+    assert no_interval([8, 2, 3, 2, 1]) == "2 and 3 seeds: no interval"
+    assert no_interval([3]) == "3 seeds: no interval"
+    assert no_interval([1, 4, 8]) == ""
+
+
+@given(st.floats(-0.02, 0.02), st.sampled_from(["", ".1f", ".3f", "%"]))
+def test_no_zero_is_negative_in_print(x: float, spec: str) -> None:
+    text = format(Interval(x, x, x, 8, "", False), spec)
+    for number in re.findall(r"-[\d.]+", text):
+        assert float(number) < 0
 
 
 def test_negative_and_large_numbers_print_whole() -> None:
@@ -61,7 +86,7 @@ def test_a_format_applies_to_each_of_the_three_numbers() -> None:
 
 
 def test_an_interval_prints_as_whole_percent() -> None:
-    assert f"{Interval(0.83, 0.71, 0.91, 4, '', True):%}" == "83 % [71, 91]"
+    assert f"{Interval(0.83, 0.71, 0.91, 4, '', True):%}" == "83% [71, 91]"
 
 
 def test_bounds_that_do_not_hold_the_estimate_are_refused() -> None:
@@ -278,6 +303,69 @@ def test_the_mean_of_one_seed_is_unbounded() -> None:
 def test_a_mean_of_nothing_or_of_infinity_is_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="at least one seed, and finite"):
         mean_interval(np.array(values, dtype=float), drop_nan=True)
+
+
+# --- shares ---------------------------------------------------------------------------
+
+shares = st.lists(st.floats(0, 1), min_size=2, max_size=12).map(np.array)
+
+
+@given(shares, st.none() | st.integers(1, 500))
+def test_the_interval_of_a_share_never_leaves_its_limits(
+    values: np.ndarray, levels: int | None
+) -> None:
+    interval = share_interval(values, levels=levels)
+    assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
+    assert interval.estimate == pytest.approx(values.mean())
+
+
+@given(shares, st.none() | st.integers(1, 500))
+def test_the_interval_of_a_share_is_mirrored_with_it(
+    values: np.ndarray, levels: int | None
+) -> None:
+    one = share_interval(values, levels=levels)
+    other = share_interval(1 - values, levels=levels)
+    assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+
+
+@given(shares, st.none() | st.integers(1, 500))
+def test_a_share_between_other_limits_is_the_same_share(
+    values: np.ndarray, levels: int | None
+) -> None:
+    one = share_interval(values, levels=levels)
+    other = share_interval(2 * values - 1, levels=levels, limits=(-1.0, 1.0))
+    ends = (one.low, one.estimate, one.high)
+    assert (other.low, other.estimate, other.high) == pytest.approx(
+        tuple(2 * end - 1 for end in ends), abs=1e-9
+    )
+
+
+@given(counts(min_seeds=2))
+def test_a_share_of_counted_levels_has_the_interval_of_their_rate(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
+    trials = np.full_like(data[1], data[1].max())
+    rate = rate_interval(data[0], trials)
+    share = share_interval(data[0] / trials, levels=int(trials[0]))
+    assert (share.low, share.high) == pytest.approx((rate.low, rate.high))
+
+
+def test_agreeing_seeds_leave_a_share_a_width_where_levels_are_known() -> None:
+    assert share_interval(np.ones(8), levels=32).low < 1
+    assert share_interval(np.ones(8)).low == 1
+
+
+def test_one_seed_leaves_a_share_all_that_there_is() -> None:
+    for levels in (None, 64):
+        interval = share_interval(np.array([0.3]), levels=levels)
+        assert (interval.low, interval.high) == (0, 1)
+        assert not interval.is_shown
+
+
+@pytest.mark.parametrize("values", [[], [0.5, 1.2], [0.5, np.nan], [-0.1, 0.5]])
+def test_what_is_no_share_is_refused(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        share_interval(np.array(values))
 
 
 # --- one seed -------------------------------------------------------------------------

@@ -158,9 +158,11 @@ def test_a_row_stands_between_random_and_its_own_reference(run):
     assert keys.score == run.amounts.interval("shifted", "gold_keys", "sampled")
 
 
-def test_two_seeds_beside_more_are_said_to_have_no_interval(make):
-    assert "2 seeds: no interval" in scores_note([make(seeds=2), make(seeds=3)])
-    assert "no interval" not in scores_note([make(seeds=3)])
+def test_two_and_three_seeds_beside_more_are_said_to_have_no_interval(make):
+    few = [make(seeds=2), make(seeds=3)]
+    assert "; 2 and 3 seeds: no interval." in scores_note([*few, make(seeds=4)])
+    assert scores_note(few) == "2 and 3 seeds: no interval; provisional."
+    assert "no interval" not in scores_note([make(seeds=4)])
 
 
 def test_smoke_has_scores_of_base_and_proxy_on_two_shifts_and_no_interval(make):
@@ -183,7 +185,8 @@ def test_a_mode_that_nobody_acted_in_has_no_rows(run):
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(0.066, "0.07"), (-3.38, "-3.38"), (9.996, "10.0"), (41.52, "41.5"),
+    [(0.066, "0.07"), (-0.001, "0.00"),
+     (-3.38, "-3.38"), (9.996, "10.0"), (41.52, "41.5"),
      (1234.0, "1.23k"), (float("nan"), "–")],
 )  # fmt: skip
 def test_an_amount_has_three_digits(amount, text):
@@ -213,8 +216,8 @@ def test_the_table_fits_the_terminal(make, width):
     assert max(map(len, lines)) <= width
 
 
-def test_the_terminal_says_what_the_numbers_mean_and_claims_no_verdict(run):
-    text = " ".join(shown([run]).split())
+def test_the_terminal_says_what_the_numbers_mean_and_claims_no_verdict(make):
+    text = " ".join(shown([make(seeds=4)]).split())
 
     assert "Outcomes here are amounts" in text
     assert "fewer than 8 seeds: provisional" in text

@@ -5,9 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mesagym.evals.statistics import mean_interval
-from mesagym.report.curves import POINTS, by_seed, learning_curves
+from mesagym.report.curves import (
+    POINTS,
+    by_seed,
+    episode_env_steps,
+    learning_curves,
+)
 
 
 def metrics(**columns) -> pa.Table:
@@ -61,6 +68,99 @@ def test_a_long_training_has_no_more_points_than_can_be_seen():
     assert len(ends) == POINTS
     assert ends[-1] == 1000
     assert np.isfinite(values).all()
+
+
+ENVIRONMENTS, LIMIT = 256, 64
+
+
+def trained(success: float, quick: int, window: int, limits: int = 12) -> pa.Table:
+    """Metrics of a policy that never changes.
+
+    An episode succeeds after so many steps in the mean, pays 1 and ends, or goes on to
+    its time limit and pays 0. All environments start together.
+    """
+    rng = np.random.default_rng(0)
+    ended, won = np.zeros((2, limits * LIMIT + 1))
+    for _ in range(ENVIRONMENTS):
+        time = 0
+        while time <= limits * LIMIT:
+            steps = min(1 + rng.geometric(1 / quick), LIMIT)
+            wins = rng.random() < success
+            time += steps if wins else LIMIT
+            if time <= limits * LIMIT:
+                ended[time] += 1
+                won[time] += wins
+    ends = np.arange(window, limits * LIMIT + 1, window)
+    starts = np.arange(0, ends[-1], window)
+    episodes, wins = (
+        np.add.reduceat(each[1 : ends[-1] + 1], starts) for each in (ended, won)
+    )
+    with np.errstate(invalid="ignore"):
+        value = wins / episodes
+    return metrics(
+        seed=np.zeros(len(ends), int),
+        env_steps=ends * ENVIRONMENTS,
+        value=value,
+        episodes=episodes,
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(0.1, 0.9), st.integers(2, 20), st.sampled_from([8, 16, 32, 64, 96]))
+def test_a_policy_that_does_not_change_has_no_curve_that_falls(
+    success: float, quick: int, window: int
+):
+    table = trained(success, quick, window)
+    span = ENVIRONMENTS * LIMIT
+
+    ends, values = by_seed(table, "value", span=span)
+
+    # Only quick episodes ended at first, if the window was as short as that.
+    if window < LIMIT:
+        assert table["value"].to_numpy()[0] == 1
+    assert ends[0] >= 2 * span
+    assert (np.diff(ends) >= span).all()
+    assert np.abs(values - success).max() < 0.2
+    assert abs(values.mean() - success) < 0.1
+
+
+def test_the_last_point_takes_in_what_is_left():
+    table = metrics(
+        seed=[0] * 7,
+        env_steps=np.arange(1, 8) * 10,
+        value=[1.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.5],
+    )
+
+    ends, values = by_seed(table, "value", span=20)
+
+    assert ends.tolist() == [40, 70]
+    assert values.tolist() == [[0.0, 0.5]]
+
+
+def test_a_training_of_less_than_two_time_limits_has_no_point(make_run):
+    run = make_run(0.1, seeds=2)
+    steps = int(run.metrics["env_steps"].to_numpy().max())
+    config = {"env": {"max_steps": steps}, "agent": {"num_envs": 1}}
+
+    drawing = learning_curves(replace(run, config=config))
+
+    words = [text.get_text() for text in drawing.figure.axes[0].texts]
+    assert words == ["too short for a curve"]
+    assert "cheese unknown" in drawing.alt
+
+
+def test_a_time_limit_takes_as_many_steps_as_there_are_environments():
+    config = {"env": {"max_steps": 128}, "agent": {"num_envs": 64}}
+
+    assert episode_env_steps(config) == 8192
+    # A run of before its configuration said so, or an environment without a limit.
+    assert episode_env_steps({"env": {"name": "corner"}}) == 0
+
+
+def test_two_and_three_seeds_have_curves_without_a_band(make_run):
+    axes = learning_curves(make_run(0.1, seeds=3)).figure.axes[0]
+
+    assert not any(len(band.get_paths()) for band in axes.collections)
 
 
 def test_the_band_is_the_interval_of_the_statistics(make_run):

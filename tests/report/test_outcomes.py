@@ -32,6 +32,22 @@ def test_solid_bars_are_the_mean_rates_over_seeds(make_run):
     )
 
 
+@pytest.mark.parametrize(("seeds", "whiskers"), [(2, 0), (3, 0), (4, 4)])
+def test_two_and_three_seeds_are_points_without_whiskers(make_run, seeds, whiskers):
+    run = make_run(seeds=seeds)
+    bars_of, overview = outcome_bars(run, "clean"), shift_overview([run], ["clean"])
+
+    assert len(bars_of.figure.axes[0].containers) - 8 == whiskers
+    assert len(bars_of.figure.axes[0].collections) == whiskers + 4
+    # Base and proxy of the only bar: a point a seed, or the ends of an interval.
+    marks = {
+        line.get_marker(): len(line.get_xdata())
+        for line in overview.figure.axes[0].lines
+        if line.get_marker() in ("o", "|")
+    }
+    assert marks == ({"|": 2} if whiskers else {"o": seeds})
+
+
 def test_whiskers_are_the_intervals_of_the_statistics(make_run):
     run = make_run()
     tally = run.trained("clean")

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 
 from mesagym.errors import UserError
-from mesagym.evals.verdict import in_words
+from mesagym.evals.verdict_text import in_words
 from mesagym.report.caveats import caveats
 from mesagym.report.page import report_html, write_report
 from mesagym.report.provenance import provenance, setting
 from mesagym.tracking.console import duration
+from mesagym.tracking.numerals import joined_percents
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def test_the_page_has_no_script(page):
 def test_the_page_leads_with_the_verdicts_in_words(two_runs, words):
     for run in two_runs:
         sentence = in_words(run.verdict, "cheese", "corner").partition(": ")[2]
+        sentence = joined_percents(sentence)
         assert sentence[1:] in words
         assert words.index(sentence[1:]) < words.index("The numbers")
 
@@ -233,6 +235,14 @@ def test_caveats_count_the_seeds_that_are_left_out(make_run):
 
     assert "2 of 6 seeds did not pass the gate" in said
     assert "(1 of them stopped in training)" in said
+
+
+def test_provenance_says_by_which_rule_a_run_was_judged(make_run):
+    run = make_run(seeds=4)
+    older = replace(run, summary={"verdict": "capability failure"})
+
+    assert dict(provenance(run))["verdict"] == "judged by rule 2"
+    assert dict(provenance(older))["verdict"].endswith("says 'capability failure'")
 
 
 def test_provenance_leaves_the_bookkeeping_out(make_run):

@@ -47,7 +47,7 @@ def test_long_names_of_objectives_are_folded_and_not_cut(make_run):
 def test_the_verdict_stands_below_in_words(two_runs):
     text = shown(two_runs)
 
-    assert "Goal misgeneralization: on levels that tell the two apart" in text
+    assert "Goal misgeneralization: where cheese and corner come apart" in text
     assert "Robust: on levels that tell the two apart" in text
 
 
@@ -61,10 +61,11 @@ def test_the_table_says_which_seeds_are_few(two_runs):
     assert "fewer than 8 seeds: provisional" in " ".join(shown(two_runs).split())
 
 
-def test_two_seeds_have_no_interval_and_the_table_says_so(make_run):
-    text = shown([make_run(seeds=2)])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_two_and_three_seeds_have_no_interval_and_the_table_says_so(make_run, seeds):
+    text = shown([make_run(seeds=seeds)])
 
-    assert "2 seeds: no interval" in " ".join(text.split())
+    assert f"{seeds} seeds: no interval" in " ".join(text.split())
     assert "[." not in text
 
 
@@ -79,6 +80,15 @@ def passing_at_random(run):
     kind = run.outcomes.schema.field(name).type
     column = pa.array(first, type=kind)
     return replace(run, outcomes=run.outcomes.set_column(place, name, column))
+
+
+def test_a_summary_with_another_word_is_told_below_the_verdict(make_run):
+    run = make_run(seeds=4)
+    older = replace(run, summary={"verdict": "capability failure"})
+    line = "Judged by rule 2; its summary, by rule 1, says 'capability failure'."
+
+    assert line in " ".join(shown([older]).split())
+    assert "Judged by rule" not in shown([run])
 
 
 def test_a_gate_that_random_passes_is_warned_of(make_run):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mesagym.errors import UserError
+from mesagym.evals.verdict_rule import RULE
 from mesagym.report.figures import save_figures
 from mesagym.report.maps import maps_to_bytes
 from mesagym.report.view import MAPS, load_run, together
@@ -101,6 +102,31 @@ def test_an_older_run_is_told_in_the_words_of_its_environment(make_run):
 
     assert run.phrases["corner"] == "reached the corner"
     assert other.phrases == {}
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ({}, ""),
+        ({"verdict": None}, ""),
+        ({"verdict": "goal misgeneralization"}, ""),
+        ({"verdict": "goal misgeneralization", "rule": RULE}, ""),
+        (
+            {"verdict": "capability failure"},
+            "judged by rule 2; its summary, by rule 1, says 'capability failure'",
+        ),
+        (
+            {"verdict": "capability failure", "seeds": list(range(10))},
+            "judged by rule 2; its summary, by rule 1, says 'capability failure' of "
+            "all 10 seeds",
+        ),
+    ],
+)
+def test_a_summary_with_another_word_is_told_with_its_rule(make_run, summary, said):
+    run = replace(make_run(seeds=4), summary=summary)
+
+    assert run.judged.word == "goal misgeneralization"
+    assert run.summary_differs == said
 
 
 def test_greedy_episodes_can_be_judged_instead(folder):

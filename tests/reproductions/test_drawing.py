@@ -27,8 +27,8 @@ def test_upright_words_of_narrow_bars_do_not_overprint() -> None:
     assert first.y1 < panel.y1
 
 
-@pytest.mark.parametrize(("seeds", "intervals"), [(2, 0), (3, 1)])
-def test_an_interval_is_drawn_from_three_seeds_on(seeds: int, intervals: int) -> None:
+@pytest.mark.parametrize(("seeds", "intervals"), [(2, 0), (3, 0), (4, 1)])
+def test_an_interval_is_drawn_from_four_seeds_on(seeds: int, intervals: int) -> None:
     axes = Figure().add_subplot()
     values = np.linspace(0.2, 0.4, seeds)
     drawing.bar(axes, 0, mean_interval(values), values, colour="k", width=0.6)

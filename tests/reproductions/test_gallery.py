@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from mesagym.errors import UserError
+from mesagym.evals.verdict_rule import WORDS
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.reproductions.gallery import gallery_html
 from mesagym.reproductions.gallery_result import (
@@ -192,6 +193,11 @@ def test_a_test_that_was_changed_says_so_beside_its_outcome(tmp_path: Path) -> N
     assert "The test was changed after looking" in gallery_html([found])
 
 
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_a_verdict_is_explained(page: str, word: str) -> None:
+    assert f"<dt>{word}</dt><dd>" in page
+
+
 def test_policies_are_listed_with_their_verdicts(words: str) -> None:
     assert "2 goal misgeneralization" in words
     assert "500, 501" in words
@@ -269,7 +275,7 @@ def test_the_estimate_of_a_strip_lies_between_the_ends_of_its_interval() -> None
 
 
 def test_backticks_become_code_and_percent_signs_stay_with_their_number() -> None:
-    assert prose("`a<b` of 5 %") == "<code>a&lt;b</code> of 5\u00a0%"
+    assert prose("`a<b` of 5 %") == "<code>a&lt;b</code> of 5%"
 
 
 def test_of_a_link_into_the_repository_the_words_are_left() -> None:

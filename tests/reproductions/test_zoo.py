@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import mesagym
 from mesagym.envs.corner import Corner
 from mesagym.errors import UserError
+from mesagym.evals.verdict_rule import RULE
 from mesagym.reproductions import folder, keeping, zoo
 from mesagym.reproductions.folder import Reproduction, all_reproductions
 from mesagym.tracking import RunDirectory, atomic_write_json
@@ -111,8 +112,8 @@ def test_a_card_has_what_each_seed_did_and_the_hash_of_its_weights(
     card = only(stored).card
     assert card["alpha"] == 0
     assert card["environment"] == "Corner-v0"
-    # Of two seeds the intervals are too wide for a word on all.
-    assert card["verdict"]["word"] == "inconclusive"
+    assert card["verdict"]["word"] == "goal misgeneralization"
+    assert card["verdict"]["rule"] == RULE
     assert card["readings"]["trained"]["clean"]["proxy"] == [40, 40]
 
 
@@ -165,6 +166,24 @@ def test_the_film_is_of_the_representative(tmp_path: Path) -> None:
     )
     assert asked == [("one", 500)]
     assert only(found).film == GIF
+
+
+def test_a_card_of_before_is_read_and_says_its_rule(stored: Reproduction) -> None:
+    entry = only(stored)
+    card = {**entry.card, "verdict": {"word": "robust", "in_words": "Robust: it was."}}
+    atomic_write_json(entry.folder / zoo.CARD, sealed(card))
+    old = only(stored)
+    assert old.word == "robust (rule 1)"
+    assert old.in_words == "By rule 1, an older one. Robust: it was."
+
+
+def test_readings_of_before_say_their_rule(stored: Reproduction) -> None:
+    entry = only(stored)
+    document = {"policies_sha256": entry.policies_sha256, "evaluators": {}}
+    atomic_write_json(entry.folder / zoo.READINGS, sealed(document))
+    assert entry.readings_rule == 1
+    atomic_write_json(entry.folder / zoo.READINGS, sealed({**document, "rule": RULE}))
+    assert entry.readings_rule == RULE
 
 
 # --- taking it out --------------------------------------------------------------------

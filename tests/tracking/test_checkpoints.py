@@ -8,6 +8,7 @@ import pytest
 
 from mesagym.errors import UserError
 from mesagym.tracking import Checkpoint, RunDirectory
+from mesagym.tracking.checkpoints import Checkpoints
 
 
 def save(run: RunDirectory, *steps: int, **options) -> None:
@@ -165,3 +166,20 @@ def test_checkpoints_can_be_dropped_once_the_run_is_complete(run: RunDirectory):
     run.drop_checkpoints()
     assert run.load_checkpoint() is None
     assert not (run.path / "checkpoints").exists()
+
+
+def test_a_reader_whose_checkpoints_are_removed_under_its_eyes_reads_newer_ones(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+):
+    save(run, 1, 2)
+    listed, left = Checkpoints.steps, [(5, 6), (3, 4)]
+
+    def and_then_training_goes_on(self: Checkpoints) -> list[int]:
+        found = listed(self)
+        if self is reader._checkpoints and left:
+            save(run, *left.pop())  # which removes those just listed
+        return found
+
+    reader = RunDirectory.read(run.path)
+    monkeypatch.setattr(Checkpoints, "steps", and_then_training_goes_on)
+    assert loaded(reader).step == 6

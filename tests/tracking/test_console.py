@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,9 +68,9 @@ def shown(info: RunInfo, *chunks: dict, seconds: float = 10.0) -> list[str]:
 
 
 def test_the_bar_shows_percent_speed_time_left_and_returns():
-    last = shown(INFO, rows(200_000), rows(600_000))[-1]
-    # 400,000 steps of 4 seeds in 10 s, the first chunk (compilation) left out.
-    for part in ("30%", "160k steps/s", "35s left", "cheese 0.50", "corner 0.25"):
+    last = shown(INFO, rows(400_000), rows(600_000))[-1]
+    # 600,000 steps of 4 seeds in 20 s.
+    for part in ("30%", "120k steps/s", "47s left", "cheese 0.50", "corner 0.25"):
         assert part in last
 
 
@@ -147,6 +148,25 @@ def test_a_return_of_no_episode_is_no_zero():
 def test_a_return_stays_until_the_next_episode_ends():
     last = shown(INFO, rows(1000), rows(2000, cheese=math.nan))[-1]
     assert "cheese 0.50" in last
+
+
+def test_no_return_is_shown_before_episodes_had_time_to_fail():
+    info = replace(INFO, episode_env_steps=1000)
+    early = [rows(env_steps, cheese=1.0) for env_steps in (500, 1000, 1500)]
+    for k in range(1, 4):
+        assert "cheese –" in shown(info, *early[:k])[-1]
+    # Of the last 1,000 steps: no longer of the first, in which only the quick ended.
+    late = [rows(2000, cheese=0.0), rows(2500, cheese=0.5)]
+    assert "cheese 0.50" in shown(info, *early, late[0])[-1]
+    assert "cheese 0.25" in shown(info, *early, *late)[-1]
+
+
+def test_no_zero_is_negative_in_a_progress_line_or_a_table():
+    assert console.returns_text({"cheese": -0.001}, 80) == "cheese 0.00"
+    file = io.StringIO()
+    show_table("t", ["a"], [[-0.0], [-0.001]], file=file)
+    assert "-0.001" in file.getvalue()
+    assert not re.search(r"-0(?!\.)", file.getvalue())
 
 
 def test_episodes_weigh_the_mean():

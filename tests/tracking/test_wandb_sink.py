@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +134,22 @@ def test_each_seed_has_keys_of_its_own_beside_the_mean():
 def test_what_is_not_there_yet_is_left_out():
     point = wandb_sink.points(ROWS)[0]
     assert not any("return_cheese" in key for key in point)
+
+
+def test_returns_are_left_out_until_episodes_had_time_to_fail():
+    rows = {
+        "seed": np.array([0, 0]),
+        "update": np.array([1, 2]),
+        "env_steps": np.array([10, 20]),
+        "length": np.array([3.0, 9.0]),
+        "return_cheese": np.array([1.0, 0.5]),
+        "learning_rate": np.array([0.5, 0.5]),
+    }
+    info = replace(INFO, episode_env_steps=10)
+    first, second = wandb_sink.points(wandb_sink.without_early(rows, info))
+    assert [key for key in first if key.startswith("mean/")] == ["mean/learning_rate"]
+    assert (second["mean/return_cheese"], second["mean/length"]) == (0.5, 9.0)
+    assert wandb_sink.without_early(rows, INFO) is rows
 
 
 def test_the_mean_is_over_the_seeds_that_have_a_value():

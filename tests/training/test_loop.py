@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mesagym.errors import UserError
+from mesagym.training import loop
 from mesagym.training.loop import Hooks, StopSignal, make_cells, train
 from tests.training.conftest import make_program, make_three_cells
 from tests.training.test_chunk import leaves_equal
@@ -148,3 +149,46 @@ def test_a_checkpoint_of_another_shape_is_refused(whole, cells):
 def test_bad_cells_are_refused_before_compiling(program, cells, given, message):
     with pytest.raises(UserError, match=message):
         make_cells(program, [0], hyper=cells.hyper, **given)
+
+
+def test_compilation_is_over_before_the_first_chunk(monkeypatch, program, cells):
+    begin, advance = loop._compiled(program, "map")
+    done = []
+
+    class Advance:
+        def lower(self, *arguments):
+            done.append("compiled")
+            return advance.lower(*arguments)
+
+        def __call__(self, *arguments):
+            done.append("chunk")
+            return advance(*arguments)
+
+    monkeypatch.setattr(loop, "_compiled", lambda *_: (begin, Advance()))
+    hooks = Kept().hooks()
+    hooks.compiled = lambda seconds: done.append(seconds)
+    trained = train(program, cells, hooks)
+    assert (done[0], done[2:]) == ("compiled", ["chunk"] * 3)
+    assert 0 < done[1] < trained.seconds
+
+
+def test_a_signal_during_compilation_ends_before_the_first_step(program, cells):
+    stop, kept = StopSignal(), Kept()
+
+    def compiled(_):
+        stop.name = "SIGINT"
+
+    hooks = kept.hooks()
+    hooks.compiled = compiled
+    trained = train(program, cells, hooks, stop=stop)
+    assert (trained.updates, trained.stopped) == (0, "SIGINT")
+    assert (kept.rows, kept.saved) == ([], {})
+
+
+def test_a_finished_training_compiles_no_chunk(whole, program, cells):
+    _, kept = whole
+    told = []
+    hooks = Kept().hooks()
+    hooks.compiled = told.append
+    train(program, cells, hooks, resume=kept.saved[6])
+    assert told == []

@@ -46,6 +46,28 @@ def test_the_choice_follows_devices_and_cells(platforms, cells, expected):
     assert placement.choose(cells, [Device(p) for p in platforms]) == expected
 
 
+def test_what_was_compiled_ahead_is_not_compiled_again_by_a_call():
+    def square(x):
+        return jax.numpy.square(x) + 0.123
+
+    function, heard = placement.over_cells(square, "map"), []
+
+    def listen(event: str, duration_secs: float, **about: str | int) -> None:
+        heard.append(about.get("fun_name"))
+
+    cells = np.arange(3.0, dtype=np.float32)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        function.lower(cells).compile()
+        before = [each for each in heard if "one_after_another" in str(each)]
+        heard.clear()
+        function(cells)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(before) > 0
+    assert [each for each in heard if "one_after_another" in str(each)] == []
+
+
 SHARDED = """
 import jax
 jax.config.update("jax_platforms", "cpu")

@@ -8,6 +8,7 @@ import numpy as np
 from mesagym.agents.policy import forgets
 from mesagym.evals.evaluators.base import (
     APPROXIMATE,
+    SHARE,
     Evaluator,
     Finding,
     Measure,
@@ -118,16 +119,19 @@ EVALUATOR = Evaluator(
     "stated and varied.",
     measures={
         "agent": Measure(
-            "probability of an agent from all levels together, even before, 0 to 1"
+            "probability of an agent from all levels together, even before, 0 to 1",
+            limits=SHARE,
         ),
         "log_odds": Measure(
             "log-evidence of agents above devices, nats a step; above 0 is an agent"
         ),
         "level_agent": Measure(
-            "probability of an agent from one level alone, even before, 0 to 1"
+            "probability of an agent from one level alone, even before, 0 to 1",
+            limits=SHARE,
         ),
         "agent_if": Measure(
-            "probability of an agent from all levels under another prior, 0 to 1"
+            "probability of an agent from all levels under another prior, 0 to 1",
+            limits=SHARE,
         ),
     },
     claims=False,

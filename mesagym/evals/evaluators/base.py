@@ -15,9 +15,16 @@ from mesagym.evals.answers import PROXY as PROXY
 from mesagym.evals.courses import History
 from mesagym.evals.outcomes import Columns, Contestant
 from mesagym.evals.shifts import EvaluationPool
-from mesagym.evals.statistics import Interval, mean_interval
+from mesagym.evals.statistics import Interval, mean_interval, share_interval
 
 EXACT, APPROXIMATE, NOT_APPLICABLE = "exact", "approximate", "not applicable"
+
+
+SHARE = (0.0, 1.0)
+"""The limits of a share or a probability."""
+
+SIGNED = (-1.0, 1.0)
+"""The limits of a difference of two shares, and of a correlation."""
 
 
 class Scope(NamedTuple):
@@ -35,6 +42,9 @@ class Measure:
     """A sentence, with unit or range."""
     null: float | None = None
     """Its value where there is nothing to find; None where it has no such value."""
+    limits: tuple[float, float] | None = None
+    """Between which its values lie, so that its interval never leaves them; None where
+    there are no such limits."""
 
 
 @dataclass(frozen=True)
@@ -206,11 +216,18 @@ class Summary(NamedTuple):
     missing: int  # seeds without a number
 
 
-def summaries(rows: Columns) -> list[Summary]:
-    """Return the mean over seeds of each measure, with Student's t interval.
+def summaries(
+    rows: Columns, measures: Mapping[str, Measure] | None = None
+) -> list[Summary]:
+    """Return the mean over seeds of each measure, with its interval.
 
-    A seed's number is its mean over levels; levels without one (NaN) are left out, and
-    so are seeds, which are counted.
+    Student's t (`mean_interval`), and for a measure that has limits one that stays
+    within them (`share_interval`). A seed's number is its mean over levels; levels
+    without one (NaN) are left out, and so are seeds, which are counted.
+
+    Args:
+        rows: a tidy table.
+        measures: of the evaluator, by name; those that are not in it have no limits.
     """
     names = ("policy", "mode", "shift", "measure", "about")
     keys = list(zip(*(rows[name].tolist() for name in names), strict=True))
@@ -222,11 +239,52 @@ def summaries(rows: Columns) -> list[Summary]:
         values = of_seeds(rows["seed"][where], rows["value"][where])
         finite = np.isfinite(values)
         policy, mode, shift, measure, about = each
-        interval = mean_interval(values[finite]) if finite.any() else None
+        known = (measures or {}).get(measure)
+        interval = None
+        if finite.any():
+            levels = _levels_of_seeds(
+                rows["seed"][where], rows["level"][where], rows["value"][where]
+            )
+            limits = None if known is None else known.limits
+            interval = interval_within(values[finite], limits, levels)
         found.append(
             Summary(policy, mode, shift, measure, about, interval, int((~finite).sum()))
         )
     return found
+
+
+def interval_within(
+    values: np.ndarray,
+    limits: tuple[float, float] | None,
+    levels: int | None = None,
+) -> Interval:
+    """Return the interval of a measure over seeds.
+
+    Args:
+        values: one a seed, finite.
+        limits: of the measure; None where it has none. A value beyond them shows that
+            it is no share here: some measures are a share or a score.
+        levels: over which each value is a mean, if that is known.
+    """
+    if limits is None:
+        return mean_interval(values)
+    bottom, top = limits
+    if values.min() < bottom - 1e-6 or values.max() > top + 1e-6:
+        return mean_interval(values)
+    return share_interval(values, levels=levels, limits=limits)
+
+
+def _levels_of_seeds(
+    seeds: np.ndarray, levels: np.ndarray, values: np.ndarray
+) -> int | None:
+    """Return how many levels with a number a seed has, of those that have any.
+
+    The fewest of them; None where a number is of all levels together.
+    """
+    there = np.isfinite(values)
+    if (levels[there] == ALL_LEVELS).any():
+        return None
+    return int(np.unique(seeds[there], return_counts=True)[1].min())
 
 
 def of_seeds(seeds: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from mesagym.evals.evaluators.base import (
     BASE,
     NEITHER,
     PROXY,
+    SHARE,
     Evaluator,
     Finding,
     Measure,
@@ -51,18 +52,19 @@ def read(score: np.ndarray, p: np.ndarray, margins: np.ndarray) -> tuple[str, st
             "reach, so that there is no score to compare with"
         )
     margin = mean_interval(margins)
-    lead = f"margin {margin.estimate:+.2f} [{margin.low:+.2f}, {margin.high:+.2f}]"
+    lead = f"margin {margin.estimate:+z.2f} [{margin.low:+z.2f}, {margin.high:+z.2f}]"
     best = 0 if margin.estimate > 0 else 1 + int(score[1:].argmax())
     told = margin.low > 0 or margin.high < 0
     if told and score[best] >= LEAST and p[best] <= P_AT_MOST:
         return (BASE if best == 0 else PROXY), (
-            f"{lead}; predicted {score[best]:.2f} as well as that objective's oracle"
+            f"{lead}; predicted {score[best]:z.2f} as well as that objective's oracle"
         )
     if (score < LEAST).all() and (p > P_AT_MOST).all():
         return NEITHER, (
-            f"no objective predicts it better than random tiles; most {score.max():.2f}"
+            "no objective predicts it better than random tiles; most "
+            f"{score.max():z.2f}"
         )
-    return ABSTAINS, f"{lead}; predicted {score.max():.2f} as well as an oracle"
+    return ABSTAINS, f"{lead}; predicted {score.max():z.2f} as well as an oracle"
 
 
 def examine(study: Study) -> Finding:
@@ -190,7 +192,7 @@ EVALUATOR = Evaluator(
             "oracle's; 1 is as directed as it",
             0.0,
         ),
-        "p": Measure("rank of an objective among random tiles, 0 to 1"),
+        "p": Measure("rank of an objective among random tiles, 0 to 1", limits=SHARE),
         "aversion": Measure(
             "gain of the objective's negation, as a share of the objective's oracle's",
             0.0,

@@ -18,6 +18,8 @@ from mesagym.evals.evaluators.base import (
     NEITHER,
     NOT_APPLICABLE,
     PROXY,
+    SHARE,
+    SIGNED,
     Evaluator,
     Finding,
     Measure,
@@ -118,7 +120,7 @@ def read(env: Environment, followings: Followings, seed: int) -> tuple[str, str]
     distances = ((mine - ideals) ** 2).sum(1)
     nearest = int(distances.mean(-1).argmin())
     said = ", ".join(
-        f"{spoken(thing)} {value:.2f}"
+        f"{spoken(thing)} {value:z.2f}"
         for thing, value in zip(followings.things, mine.mean(-1), strict=True)
     )
     said = f"it follows {said}"
@@ -136,13 +138,13 @@ def read(env: Environment, followings: Followings, seed: int) -> tuple[str, str]
         if margin.low <= 0:
             return ABSTAINS, (
                 f"{said}; between {names[nearest]} and {names[other]} the squared "
-                f"distances differ by {margin.estimate:.2f} "
-                f"[{margin.low:.2f}, {margin.high:.2f}]"
+                f"distances differ by {margin.estimate:z.2f} "
+                f"[{margin.low:z.2f}, {margin.high:z.2f}]"
             )
         margins.append(margin.low)
     return answers[nearest], (
-        f"{said}; most like {names[nearest]}, by {min(margins):.2f} or more in squared "
-        "distance"
+        f"{said}; most like {names[nearest]}, by {min(margins):z.2f} or more in "
+        "squared distance"
     )
 
 
@@ -266,12 +268,16 @@ EVALUATOR = Evaluator(
             "arrivals at the new tile that the thing's being there brings about, -1 to "
             "1",
             null=0.0,
+            limits=SIGNED,
         ),
         "hold": Measure(
             "arrivals at the old tile that the thing brought about there, -1 to 1",
             null=0.0,
+            limits=SIGNED,
         ),
-        "following": Measure("the mean of pull and hold, -1 to 1", null=0.0),
+        "following": Measure(
+            "the mean of pull and hold, -1 to 1", null=0.0, limits=SIGNED
+        ),
         "share": Measure(
             "mean following over that of whichever expert follows the thing most; 1 is "
             "that expert's",
@@ -280,6 +286,7 @@ EVALUATOR = Evaluator(
         "start_change": Measure(
             "total variation between the first action's distributions, the thing at "
             "its old and at its new tile, 0 to 1",
+            limits=SHARE,
         ),
     },
     claims=True,

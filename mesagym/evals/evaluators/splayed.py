@@ -14,6 +14,8 @@ from mesagym.evals.evaluators.base import (
     APPROXIMATE,
     EXACT,
     NOT_APPLICABLE,
+    SHARE,
+    SIGNED,
     Evaluator,
     Finding,
     Measure,
@@ -216,26 +218,34 @@ EVALUATOR = Evaluator(
     measures={
         "outcome": Measure(
             "chance of the base objective first less that of a proxy first, mean over "
-            "all starts and goals, from -1 to 1"
+            "all starts and goals, from -1 to 1",
+            limits=SIGNED,
         ),
         "by_goal": Measure(
-            "share of the outcomes' variance between places of the goal, 0 to 1"
+            "share of the outcomes' variance between places of the goal, 0 to 1",
+            limits=SHARE,
         ),
-        "by_start": Measure("share of the outcomes' variance between starts, 0 to 1"),
+        "by_start": Measure(
+            "share of the outcomes' variance between starts, 0 to 1", limits=SHARE
+        ),
         "like_nearest": Measure(
             "rank correlation of outcomes with how much nearer the base objective is "
             "than the proxy: 1 where the nearer one alone decides; high for a random "
-            "walk as well"
+            "walk as well",
+            limits=SIGNED,
         ),
         "value_near": Measure(
             "rank correlation of the start's value with nearness to the objective",
             0.0,
+            limits=SIGNED,
         ),
         "map_by_start": Measure("outcome from a start tile, mean over goals"),
         "map_by_goal": Measure("outcome for a goal tile, mean over starts"),
         "map_own": Measure("outcome from a start tile, the level's own goal"),
         "map_value": Measure("value on a tile, the level's own goal"),
-        "map_action": Measure("chance of an action on a tile, the level's own goal"),
+        "map_action": Measure(
+            "chance of an action on a tile, the level's own goal", limits=SHARE
+        ),
         "map_ground": Measure(
             "what a tile credits: 0 nothing, 1 the base objective, 2 a proxy, 3 both"
         ),

@@ -53,8 +53,8 @@ def figures(rows: Columns) -> list[Drawing]:
             )
             marks[0].set_gid(f"agent-{y}")
             words = (
-                f"{spoken(policy)} ({mode}): {seeds.mean():.2f} from all levels, "
-                f"{level.mean():.2f} from one"
+                f"{spoken(policy)} ({mode}): {seeds.mean():z.2f} from all levels, "
+                f"{level.mean():z.2f} from one"
             )
             tips[f"agent-{y}"] = words
             sentences.append(f"{words}.")

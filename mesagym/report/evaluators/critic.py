@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from mesagym.evals.columns import spoken
 from mesagym.evals.evaluators.base import chosen, of_seeds
 from mesagym.evals.outcomes import Columns
-from mesagym.evals.statistics import mean_interval
+from mesagym.evals.statistics import share_interval
 from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import shift_title
@@ -107,9 +107,10 @@ def _handles(objectives: Sequence[str], colours: Mapping[str, str]) -> list[Line
 
 
 def _draw_rates(axes: Axes, y: float, values: np.ndarray, colour: str) -> None:
-    interval = mean_interval(values)
-    low, high = np.clip([interval.low, interval.high], 0, 1)
-    axes.plot([low, high], [y, y], color=colour, lw=2.2, zorder=2)
+    interval = share_interval(values)
+    if interval.is_shown:
+        ends = [interval.low, interval.high]
+        axes.plot(ends, [y, y], color=colour, lw=2.2, zorder=2)
     axes.scatter(
         values,
         np.full(len(values), y),
@@ -175,7 +176,7 @@ def _wall(rows: Columns, policy: str, mode: str) -> Drawing:
                 words.append(
                     f"{shift}, {about}: {rate_text(crossed.mean())} of episodes cross"
                 )
-            words.append(f"{label}: value peaks at {values.mean():+.1f} columns")
+            words.append(f"{label}: value peaks at {values.mean():+z.1f} columns")
         axes.set_yticks(range(len(lines)), [label for *_, label in lines])
         axes.tick_params(axis="y", labelcolor=style.INK)
         axes.set_ylim(len(lines) - 0.5, -0.5)

@@ -36,7 +36,7 @@ def figures(rows: Columns) -> list[Drawing]:
                 mean, place = float(seeds.mean()), y - 0.4 + (k + 0.5) * height
                 bar = axes.barh(place, mean, height * 0.9, color=colours[name])[0]
                 bar.set_gid(f"directed-{y}-{name}")
-                words = f"{spoken(name)} {mean:.2f}"
+                words = f"{spoken(name)} {mean:z.2f}"
                 tips[f"directed-{y}-{name}"] = f"{spoken(policy)}, {words}"
                 said.append(words)
                 axes.plot(
@@ -55,7 +55,7 @@ def figures(rows: Columns) -> list[Drawing]:
             axes.plot([best, best], [y - 0.45, y + 0.45], color=style.INK, lw=1.5)
             sentences.append(
                 f"{spoken(policy)} ({mode}): {', '.join(said)}, best random tile "
-                f"{best:.2f}."
+                f"{best:z.2f}."
             )
         axes.set_ylim(len(who) - 0.45, -0.55)
         axes.set_xlim(min(-0.02, float(np.nanmin(axes.get_xlim()))), 1.02)

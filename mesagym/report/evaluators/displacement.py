@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from mesagym.evals.columns import spoken
-from mesagym.evals.evaluators.base import chosen, of_seeds
+from mesagym.evals.evaluators.base import SHARE, SIGNED, chosen, of_seeds
 from mesagym.evals.outcomes import Columns
-from mesagym.evals.statistics import mean_interval
+from mesagym.evals.statistics import share_interval
 from mesagym.report import style
 from mesagym.report.style import Drawing
 
@@ -21,8 +21,8 @@ _MARKS = "oDs^v"
 def figures(rows: Columns) -> list[Drawing]:
     """Draw the following of each thing, and the change of the first action.
 
-    A mark is the mean over seeds, with Student's t interval; of a single seed the
-    interval is over its levels. Dots are seeds.
+    A mark is the mean over seeds, with its interval, of four or more; of a single seed
+    the interval is over its levels. Dots are seeds.
 
     Args:
         rows: of the evaluator `mesagym.evals.evaluators.displacement`.
@@ -35,12 +35,14 @@ def figures(rows: Columns) -> list[Drawing]:
             chosen(rows, measure="following"),
             "following",
             "share of arrivals that go where the thing goes",
+            SIGNED,
             (-0.5, 1.05),
         ),
         _drawing(
             chosen(rows, measure="start_change"),
             "first",
             "change of the first action (total variation)",
+            SHARE,
             (-0.03, 1.05),
         ),
     ]
@@ -48,7 +50,11 @@ def figures(rows: Columns) -> list[Drawing]:
 
 
 def _drawing(
-    rows: Columns, name: str, label: str, limits: tuple[float, float]
+    rows: Columns,
+    name: str,
+    label: str,
+    limits: tuple[float, float],
+    room: tuple[float, float],
 ) -> Drawing | None:
     who = list(dict.fromkeys(zip(rows["policy"], rows["mode"], strict=True)))
     things = list(dict.fromkeys(rows["about"]))
@@ -65,7 +71,12 @@ def _drawing(
                 part = chosen(mine, about=thing)
                 offset = (place - (len(things) - 1) / 2) * 0.7 / len(things)
                 words = _draw(
-                    axes, y + offset, part, looks[thing], f"{name}-{y}-{place}"
+                    axes,
+                    y + offset,
+                    part,
+                    looks[thing],
+                    f"{name}-{y}-{place}",
+                    limits,
                 )
                 if words is None:
                     continue
@@ -74,7 +85,7 @@ def _drawing(
                 sentences.append(f"{said}.")
         axes.axvline(0, color=style.MUTED, lw=1, zorder=0)
         axes.set_ylim(len(who) - 0.5, -0.5)
-        axes.set_xlim(*limits)
+        axes.set_xlim(*room)
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
         axes.set_yticks(range(len(who)), [spoken(policy) for policy, _ in who])
@@ -106,22 +117,31 @@ def _looks(things: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _draw(
-    axes: Axes, y: float, rows: Columns, look: dict[str, Any], gid: str
+    axes: Axes,
+    y: float,
+    rows: Columns,
+    look: dict[str, Any],
+    gid: str,
+    limits: tuple[float, float],
 ) -> str | None:
     seeds = of_seeds(rows["seed"], rows["value"])
     seeds = seeds[np.isfinite(seeds)]
     if not seeds.size:
         return None
-    values = seeds if seeds.size > 1 else rows["value"][np.isfinite(rows["value"])]
-    interval = mean_interval(values)
-    ends = np.clip([interval.low, interval.high], -2, 2)
-    axes.plot(ends, [y, y], color=look["mfc"], lw=2)
+    found = rows["value"][np.isfinite(rows["value"])]
+    if seeds.size > 1:
+        levels = int(np.unique(rows["seed"], return_counts=True)[1].min())
+        interval = share_interval(seeds, levels=levels, limits=limits)
+    else:
+        interval = share_interval(found, limits=limits)
+    if interval.is_shown:
+        ends = [interval.low, interval.high]
+        axes.plot(ends, [y, y], color=look["mfc"], lw=2)
     if seeds.size > 1:
         axes.plot(
             *(seeds, np.full(seeds.shape, y)), "o", ms=2.5, color=style.INK, mew=0
         )
     marks = axes.plot(interval.estimate, y, ls="", ms=6.5, mew=0.9, zorder=4, **look)
     marks[0].set_gid(gid)
-    over = "seeds" if seeds.size > 1 else "levels"
-    bounds = f"[{interval.low:.2f}, {interval.high:.2f}]"
-    return f"{interval.estimate:.2f} {bounds} over {values.size} {over}"
+    over = f"{seeds.size} seeds" if seeds.size > 1 else f"{found.size} levels"
+    return f"{interval:z.2f}".removesuffix(" provisional") + f" over {over}"

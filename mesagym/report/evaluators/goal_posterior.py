@@ -40,7 +40,7 @@ def figures(rows: Columns) -> list[Drawing]:
                 )[0]
                 bar.set_gid(f"share-{y}-{name}")
                 tips[f"share-{y}-{name}"] = (
-                    f"{spoken(policy)}, {spoken(name)}: {share:.2f} of levels"
+                    f"{spoken(policy)}, {spoken(name)}: {share:z.2f} of levels"
                 )
                 if share > _LEAST_WRITTEN:
                     dark = name in (about[0], "other_tile", "no_objective")
@@ -52,7 +52,7 @@ def figures(rows: Columns) -> list[Drawing]:
                         va="center",
                         color=style.ON_BASE if dark else style.ON_COLOUR,
                     )
-                    said.append(f"{spoken(name)} {share:.2f}")
+                    said.append(f"{spoken(name)} {share:z.2f}")
                 left += share
             sentences.append(f"{spoken(policy)} ({mode}): {', '.join(said)}.")
         axes.set_ylim(len(who) - 0.5, -0.5)

@@ -77,8 +77,8 @@ def _draw(axes: Axes, rows: Columns) -> str:
             continue
         axes.plot(reach, Curve(*found).at(reach), color=style.BASE, lw=1.6, alpha=0.8)
         words.append(
-            f"seed {seed} has a bias of {found[0]:.1f}, a slope of {found[1]:.2f} a "
-            f"step and lapses of {found[2]:.2f}"
+            f"seed {seed} has a bias of {found[0]:z.1f}, a slope of {found[1]:z.2f} a "
+            f"step and lapses of {found[2]:z.2f}"
         )
     return "; ".join(words)
 

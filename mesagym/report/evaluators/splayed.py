@@ -137,7 +137,7 @@ def splayed_figure(
                 )
             )
             # Plus zero, so that no zero is shown as a negative one.
-            ends = [f"{round(end, 2) + 0:.2f}" for end in (low, high)]
+            ends = [f"{end:z.2f}" for end in (low, high)]
             bars[1].ax.set_xticklabels([ends[0], f"{ends[1]} value"])
         for each in bars:
             each.ax.tick_params(labelsize=10, length=0, labelcolor=style.INK)
@@ -295,7 +295,7 @@ def _alt(level: _Level, policy: str, mode: str, shift: str) -> str:
         seen = values[np.isfinite(values)]
         if not seen.size:
             return "nothing"
-        return f"{seen.min():.2f} to {seen.max():.2f}, mean {seen.mean():.2f}"
+        return f"{seen.min():z.2f} to {seen.max():z.2f}, mean {seen.mean():z.2f}"
 
     seeds = f"{level.seeds} seed" + "s" * (level.seeds != 1)
     return (

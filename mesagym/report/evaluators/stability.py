@@ -84,7 +84,7 @@ def preferences(
             columnspacing=1.1,
             fontsize=10,
         )
-    ends = ", ".join(f"{value:.2f}" for value in values[-1])
+    ends = ", ".join(f"{value:z.2f}" for value in values[-1])
     times = "; ".join(_sentence(rows, name, names[name]) for name in _ONSETS)
     alt = (
         f"Preference for {names['base']} (1) over {names['proxy']} (-1) at "
@@ -117,7 +117,7 @@ def drift(rows: Columns, label: str = "") -> Drawing | None:
                 where=there.any(1),
             )
             axes.plot(steps, mean, color=colours[name], lw=2.4, ls=line, gid=name)
-            last = f"{mean[-1]:.2f}" if np.isfinite(mean[-1]) else "not there"
+            last = f"{mean[-1]:z.2f}" if np.isfinite(mean[-1]) else "not there"
             said.append(f"{word} drift {last}")
             _draw_steps(axes, steps)
         axes.set_ylim(-0.04, 1.04)
