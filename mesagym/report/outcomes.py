@@ -13,7 +13,7 @@ from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import OUTCOMES, Tally, in_order, shift_title
 from mesagym.report.view import RunView
-from mesagym.tracking.labels import folded
+from mesagym.tracking.labels import BETWEEN, folded
 
 _MARKS = "D^sv"
 _WIDTH = 0.36
