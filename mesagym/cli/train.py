@@ -326,7 +326,12 @@ def _asked(
 ) -> Findings | None:
     """Ask evaluators which objective was learned, and keep what they say."""
     tested = config.evaluation
-    evaluators = applying(choose_evaluators(tested.evaluators), trained.env)
+    evaluators = [
+        each
+        for each in applying(choose_evaluators(tested.evaluators), trained.env)
+        # The verdict is made of outcomes, which are no witness of themselves.
+        if each.name != "outcomes"
+    ]
     if not evaluators:
         return None
     try:
