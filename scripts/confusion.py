@@ -27,12 +27,13 @@ from mesagym.agents.scripted import (
     Stuck,
     WallFollower,
 )
+from mesagym.cli.assess import walkers
 from mesagym.envs.base import Environment
 from mesagym.evals.columns import spoken
 from mesagym.evals.evaluators import EVALUATORS
 from mesagym.evals.evaluators.base import Study
 from mesagym.evals.examine import Findings, answers, applying, examine, needed_shifts
-from mesagym.evals.outcomes import Contestant, evaluate
+from mesagym.evals.outcomes import Contestant, concatenate, evaluate
 from mesagym.evals.shifts import build_pool, shifts_of
 from mesagym.registry import environment_class
 from mesagym.tracking import environment_facts
@@ -86,6 +87,9 @@ def study_of(name: str, size: int, levels: int) -> tuple[Study, dict[str, str]]:
         for label, (policy, _) in known.items()
     )
     table = evaluate(env, list(pools.values()), contestants, SEED)
+    # What outcomes are held against besides random, with random numbers of their own.
+    walking = evaluate(env, [pools["clean"]], walkers(pools["clean"]), SEED + 1)
+    table = concatenate([table, walking])
     study = Study(env, params, pools, table, contestants, None, SEED)
     return study, {label: truth for label, (_, truth) in known.items()}
 
@@ -137,9 +141,11 @@ def in_markdown(results: dict[str, Any], command: str) -> str:
     parts += [f"- {line}" for line in wrong] or ["None."]
     parts += [
         "",
-        "Of outcomes, *neither* is the verdict's capability failure. It also names who "
-        "does pursue an objective, but by ways no more direct than random's 95th "
-        "percentile: the warmer soft policies.",
+        "Of outcomes, *neither* is another goal or a capability failure, and the "
+        "verdict abstains of what it calls untrained, a mixture or inconclusive. Each "
+        f"policy was judged {REPEATS} times on the same levels here; "
+        "[how often the verdict says each word](verdict_confusion.md) has rates on "
+        "fresh ones.",
     ]
     return "\n".join(parts) + "\n"
 

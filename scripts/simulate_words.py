@@ -43,13 +43,16 @@ BEGIN, END = "<!-- words: begin -->", "<!-- words: end -->"
 
 SEEDS = (2, 4, 8, 10)
 LEVELS, RANDOM_DRAWS = 128, 4
-PUBLISHING_SEED = 51_907
+MORE_LEVELS = (128, 256, 512, 1024)
+"""On which seeds that are alike, and as random, are judged besides."""
+PUBLISHING_SEED = 51_908
 
 # Logarithms of times less random's, level by level. What the levels and the null's few
 # episodes have in common for all seeds, and what is a seed's own, spread as they do for
 # the policies of docs/evaluators/verdict_confusion.md on 9×9 grids.
 SHARED_SPREAD, OWN_SPREAD = 0.8, 1.2
-SEED_SPREAD = 0.2
+SEED_SPREAD = 0.4
+"""Of the times between seeds, for each unit of the spread of their logits."""
 WALKERS_SOONER = 0.45
 """By so much a wall follower and a heading keeper come sooner than random."""
 LEVEL_SPREAD = 0.5
@@ -128,14 +131,15 @@ def drawn(
     runs: int,
     n: int,
     rng: np.random.Generator,
+    levels: int = LEVELS,
 ) -> Drawn:
     """Draw runs of n seeds, each run on levels of its own."""
     kinds, logits = some_seeds(population, (runs, n), rng)
-    levels = LEVEL_SPREAD * rng.normal(size=(runs, LEVELS, 3))
-    chances = softmax(logits[:, :, None] + levels[:, None]).cumsum(-1)
+    added = LEVEL_SPREAD * rng.normal(size=(runs, levels, 3))
+    chances = softmax(logits[:, :, None] + added[:, None]).cumsum(-1)
     outcome = (rng.random(chances.shape[:-1])[..., None] > chances).sum(-1)
     counts = (outcome[..., None] == np.arange(3)).sum(2)
-    return Drawn(kinds, logits, levels, counts)
+    return Drawn(kinds, logits, added, counts)
 
 
 def evidence(
@@ -145,36 +149,38 @@ def evidence(
     rng: np.random.Generator,
 ) -> list[SeedEvidence]:
     """Return what the seeds of one run show: counts drawn before, times drawn here."""
-    trials = LEVELS * RANDOM_DRAWS
+    levels = runs.levels.shape[1]
+    trials = levels * RANDOM_DRAWS
     nulls = tuple(
         Null(name, trials, *rng.multinomial(trials, rates).tolist())
         for name, rates in NULL_RATES.items()
     )
     # What seeds have in common on these levels: [objective, null].
-    common = rng.normal(size=(2, len(NULLS))) * SHARED_SPREAD / np.sqrt(LEVELS)
+    common = rng.normal(size=(2, len(NULLS))) * SHARED_SPREAD / np.sqrt(levels)
     walkers = np.array([0.0, *(WALKERS_SOONER,) * (len(NULLS) - 1)])
-    spread = np.hypot(SHARED_SPREAD, OWN_SPREAD) / np.sqrt(LEVELS)
+    spread = np.hypot(SHARED_SPREAD, OWN_SPREAD) / np.sqrt(levels)
     found = []
     for kind, counts in zip(runs.kinds[run], runs.counts[run], strict=True):
         paces = []
         for objective, time in enumerate(population[kind][1].times):
-            own = rng.normal() * np.hypot(SEED_SPREAD, OWN_SPREAD / np.sqrt(LEVELS))
+            differs = SEED_SPREAD * population[kind][1].spread
+            own = rng.normal() * np.hypot(differs, OWN_SPREAD / np.sqrt(levels))
             means = time + own + walkers + common[objective]
             errors = spread * np.sqrt(
-                rng.chisquare(LEVELS - 1, len(NULLS)) / (LEVELS - 1)
+                rng.chisquare(levels - 1, len(NULLS)) / (levels - 1)
             )
             paces.append(
                 {
-                    name: Pace(float(mean), float(error), LEVELS)
+                    name: Pace(float(mean), float(error), levels)
                     for name, mean, error in zip(NULLS, means, errors, strict=True)
                 }
             )
         base, proxy, neither = counts.tolist()
-        success = int(rng.binomial(LEVELS, 0.97))
+        success = int(rng.binomial(levels, 0.97))
         found.append(
             SeedEvidence(
                 agreeing_success=success,
-                agreeing_trials=LEVELS,
+                agreeing_trials=levels,
                 base_first=base,
                 proxy_first=proxy,
                 both=0,
@@ -200,11 +206,13 @@ def right_words(
     return population[int(there[0])][1].right
 
 
-def simulated(name: str, n: int, runs: int, seed: int) -> dict[str, Any]:
+def simulated(
+    name: str, n: int, runs: int, seed: int, levels: int = LEVELS
+) -> dict[str, Any]:
     """Return how often runs of n seeds of a population get each word, and coverage."""
     population = POPULATIONS[name]
     rng = np.random.default_rng([seed, list(POPULATIONS).index(name), n])
-    them = drawn(population, runs, n, rng)
+    them = drawn(population, runs, n, rng, levels)
     verdicts = [judge_run(evidence(population, them, run, rng)) for run in range(runs)]
     words = Counter(each.word for each in verdicts)
     says_nothing = (INCONCLUSIVE, UNTRAINED)
@@ -216,6 +224,7 @@ def simulated(name: str, n: int, runs: int, seed: int) -> dict[str, Any]:
     row = {
         "population": name,
         "n_seeds": n,
+        "levels": levels,
         "runs": runs,
         "words": {word: words[word] / runs for word in WORDS if words[word]},
         "right": right / runs,
@@ -443,6 +452,11 @@ def tables(record: dict[str, Any]) -> str:
             "pooled bounds of these seeds on new levels; of rates the least of base, "
             "proxy and neither.",
             table(covered),
+            "Single seeds that do what random does, by the number of levels:",
+            markdown(
+                ["levels", "words"],
+                [[str(row["levels"]), words(row)] for row in record["as_random"]],
+            ),
             "Two draws of levels, the demo's eight seeds: how often bounds from one "
             "draw held the rate on another, and the rate on all levels; of the run's "
             "pooled bounds and of a single seed's.",
@@ -478,6 +492,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "seed": given.seed,
         "levels": LEVELS,
         "two_draws": two_draws(),
+        "as_random": [
+            simulated("as random", 1, given.replications, given.seed, levels)
+            for levels in MORE_LEVELS
+        ],
         "words": [],
     }
     for name in POPULATIONS:

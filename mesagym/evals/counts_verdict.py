@@ -83,7 +83,16 @@ def judge_counts(
         word = _only({run_word(f, tuple(w)) for f, w in product(together, sets)})
     without = known.without_gate
     if without is not None:
-        without = _only({each.word for each in facts(known.seeds)})
+        findings = [
+            {judge_seed(each, rule).finding for each in _courses(evidence[seed], rule)}
+            if seed not in timed
+            else {verdict.finding}
+            for seed, verdict in known.seeds.items()
+        ]
+        together = facts(known.seeds)
+        without = _only(
+            {run_word(f, tuple(w)) for f, w in product(together, _sets(findings))}
+        )
     counts = Counter(each.word for each in seeds.values())
     counts[UNTRAINED] += stopped
     return replace(

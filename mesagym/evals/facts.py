@@ -229,7 +229,9 @@ def _share_beyond(name: str, evidence: SeedEvidence, rule: VerdictRule) -> bool:
     """Return whether it is the larger share of what is reached first, beyond nulls'."""
     mine = evidence.base_first if name == "base" else evidence.proxy_first
     decided = evidence.base_first + evidence.proxy_first
-    if not decided:
+    # Of several seeds pooled it may be a fraction of an episode, of which there is no
+    # interval.
+    if decided < 1:
         return False
     share = wilson(mine, decided, rule.confidence)
     if share.low <= 0.5:

@@ -198,7 +198,9 @@ def judge_run(
         seeds,
         stopped,
         _new_seeds(trained, counts[word], word, rule),
-        whole.word if some_failed and whole is not None else None,
+        run_word(whole, [each.finding for each in seeds.values()])
+        if some_failed and whole is not None
+        else None,
         rule,
     )
 

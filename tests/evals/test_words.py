@@ -112,6 +112,7 @@ def test_the_script_writes_its_record_and_page(
     monkeypatch.setattr(simulation, "two_draws", lambda: [row])
     out, page = tmp_path / "words.json", tmp_path / "page.md"
     page.write_text(f"before\n{simulation.BEGIN}\n{simulation.END}\nafter\n")
+    monkeypatch.setattr(simulation, "MORE_LEVELS", (16,))
     given = ["--replications", "2", "--out", str(out), "--page", str(page)]
     simulation.main(given)
     text = page.read_text()
