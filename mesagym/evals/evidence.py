@@ -107,6 +107,8 @@ class SeedEvidence:
     """Time to the base objective, against that of each null."""
     proxy_pace: dict[str, Pace] = field(default_factory=dict)
     """Time to the nearest in time of the proxies, against that of each null."""
+    either_pace: dict[str, Pace] = field(default_factory=dict)
+    """Time to whichever of base and proxy comes first, against that of each null."""
     tiles: Pace | None = None
     """Distinct tiles visited, against random's; None where they were not counted."""
     landmarks: tuple[Landmark, ...] = ()
@@ -187,6 +189,7 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
         agreeing_trials=min(each.agreeing_trials for each in seeds),
         base_pace=paces([each.base_pace for each in seeds]),
         proxy_pace=paces([each.proxy_pace for each in seeds]),
+        either_pace=paces([each.either_pace for each in seeds]),
         tiles=None if None in tiles else _mean_pace([t for t in tiles if t]),
         landmarks=tuple(
             replace(
@@ -304,6 +307,7 @@ def evidence_from_outcomes(
             nulls=nulls,
             base_pace=against("base", rows),
             proxy_pace=against("proxy", rows),
+            either_pace=against("either", rows),
             tiles=tiles,
             landmarks=tuple(
                 _landmark(name, times, level, rows, clean, who, there)
@@ -341,7 +345,11 @@ class _Times:
 
         base = time(f"first_{objectives[0]}")
         proxy = np.min([time(f"first_{name}") for name in objectives[1:]], axis=0)
-        self.logs = {"base": np.log(base), "proxy": np.log(proxy)}
+        self.logs = {
+            "base": np.log(base),
+            "proxy": np.log(proxy),
+            "either": np.log(np.minimum(base, proxy)),
+        }
         self.sooner: dict[str, np.ndarray] = {}
         self.landmarks = landmarks_of(columns)
         for name, column in self.landmarks.items():
