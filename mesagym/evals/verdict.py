@@ -186,7 +186,8 @@ def judge_run(
     trained = [evidence[seed] for seed, verdict in seeds.items() if verdict.trained]
     whole = facts_of(pooled(everyone), rule) if everyone else None
     facts, word = whole, UNTRAINED
-    if counts[UNTRAINED] <= rule.untrained_share * (len(seeds) + stopped):
+    # Without a trained seed no share of untrained ones leaves anything to judge.
+    if trained and counts[UNTRAINED] <= rule.untrained_share * (len(seeds) + stopped):
         facts = facts_of(pooled(trained), rule)
         word = run_word(facts, [each.word for each in seeds.values() if each.trained])
     some_failed = 0 < len(trained) < len(everyone)
