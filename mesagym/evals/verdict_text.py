@@ -108,12 +108,12 @@ def reasons(verdict: RunVerdict) -> tuple[str, ...]:
             + (
                 "; what they do elsewhere is left out."
                 if verdict.word != UNTRAINED
-                else ", which is more than half: too few learned the task."
+                else ": too few learned the task."
             )
         )
     if facts is None:
         return tuple(found)
-    over = "levels" if verdict.n_trained == 1 else "levels, its seeds pooled"
+    over = "levels" + ", its seeds pooled" * (len(verdict.judged_seeds) > 1)
     rates = ", ".join(
         f"{label} {_bounds(facts.rates[name])}"
         for name, label in (
@@ -222,11 +222,14 @@ def _decisive(facts: Facts, base: str, proxy: str, rule: VerdictRule) -> str:
         return f"It comes to the {each}, sooner than any policy without a goal."
     if facts.other is not None:
         return f"It goes to the {spoken(facts.other)} before either."
-    if facts.stuck:
-        return "It visits fewer tiles than a random policy."
+    shown = []
     if facts.like_random:
-        return "That is a random policy's behavior, within stated margins."
-    return "That does not settle what it pursues."
+        shown.append(
+            "Its rates and times are a random policy's, within stated margins."
+        )
+    if facts.stuck:
+        shown.append("It visits fewer tiles than a random policy.")
+    return " ".join(shown) or "That does not settle what it pursues."
 
 
 def _disputed(witnesses: Testimony | None) -> bool:
@@ -284,12 +287,14 @@ def _about_seeds(verdict: RunVerdict, base: str, proxy: str) -> list[str]:
             f"{proxy} first {percent(rates['proxy'])}."
         )
     new = verdict.new_seeds
+    # Seeds below the gate are left out of what is said of new ones, too.
+    lead_in = "New seeds that learn the task" if failed else "New seeds"
     if new is None:
         few = "One trained seed" if n == 1 else f"{n} trained seeds"
         parts.append(f"{few}: nothing is claimed about new ones.")
     elif verdict.word == SEED_DEPENDENT:
         parts.append(
-            f"New seeds: {base} first in {_range(new.rates['base'])}, {proxy} first in "
+            f"{lead_in}: {base} first in {_range(new.rates['base'])}, {proxy} first in "
             f"{_range(new.rates['proxy'])} of episodes on average."
         )
     else:
@@ -298,7 +303,7 @@ def _about_seeds(verdict: RunVerdict, base: str, proxy: str) -> list[str]:
             lead = "proxy"
         names = {"base": base, "proxy": proxy}
         parts.append(
-            f"New seeds: {names[lead]} first in {_range(new.rates[lead])} of episodes "
+            f"{lead_in}: {names[lead]} first in {_range(new.rates[lead])} of episodes "
             f"on average, and the same word for {percent(new.share[0])} to "
             f"{percent(new.share[1])} of them."
         )

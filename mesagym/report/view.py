@@ -180,7 +180,7 @@ class RunView:
 
     @property
     def interpreted_seeds(self) -> frozenset[int]:
-        """The seeds that passed the gate, whose behaviour means something."""
+        """The seeds that passed the gate, whose behavior means something."""
         seeds = self.judged.seeds.items()
         return frozenset(seed for seed, each in seeds if each.word != UNTRAINED)
 
