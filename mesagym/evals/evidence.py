@@ -33,19 +33,11 @@ class Pace:
     @property
     def p_less(self) -> float:
         """One-sided p of the mean being 0 or more, by Student's t over levels."""
-        return self._p(self.mean)
-
-    @property
-    def p_more(self) -> float:
-        """One-sided p of the mean being 0 or less."""
-        return self._p(-self.mean)
-
-    def _p(self, mean: float) -> float:
         if self.levels < 2:
             return 1.0
         if self.error == 0:
-            return 0.0 if mean < 0 else 1.0
-        return float(stdtr(self.levels - 1, mean / self.error))
+            return 0.0 if self.mean < 0 else 1.0
+        return float(stdtr(self.levels - 1, self.mean / self.error))
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Return the interval of the mean over levels."""
@@ -195,7 +187,10 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
             replace(
                 landmark,
                 first=tuple(
-                    float(np.mean([each.landmarks[k].first[half] for each in seeds]))
+                    landmark.trials[half]
+                    * float(
+                        np.mean([_share(each.landmarks[k], half) for each in seeds])
+                    )
                     for half in (0, 1)
                 ),
                 pace=tuple(
@@ -209,6 +204,10 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
         base_efficiency=_mean_known([each.base_efficiency for each in seeds]),
         proxy_efficiency=_mean_known([each.proxy_efficiency for each in seeds]),
     )
+
+
+def _share(landmark: Landmark, half: int) -> float:
+    return landmark.first[half] / max(landmark.trials[half], 1)
 
 
 def _mean_pace(several: Sequence[Pace]) -> Pace:

@@ -32,8 +32,9 @@ OUTCOMES = ("base", "proxy", "both", "neither")
 class Pursuit:
     """What speaks for one objective being pursued."""
 
-    ceiling: float
-    """Highest upper bound of its being reached first by a policy without a goal."""
+    ceiling: float | None
+    """Highest upper bound of its being reached first by a policy without a goal; None
+    where no such policy is in the table."""
     beyond: bool
     """More often first, or sooner reached, than by each policy without a goal."""
     sooner: bool
@@ -199,7 +200,7 @@ def _pursuit(
     quick = {other for other, pace in paces.items() if pace.p_less < rule.level / 2}
     random = paces.get(RANDOM)
     return Pursuit(
-        ceiling=max(highs.values(), default=0.0),
+        ceiling=max(highs.values(), default=None),
         beyond=all(rate.low > high or who in quick for who, high in highs.items()),
         sooner=sooner,
         sooner_than_random=sooner_than_random,
