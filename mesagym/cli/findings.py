@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from mesagym.cli.assess import contestants_of, oracles
+from mesagym.errors import UserError
 from mesagym.evals.evaluators.base import Evaluator, History, Study
 from mesagym.evals.examine import (
     FACTS,

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from mesagym.cli.main import main
-from mesagym.evals.amounts import IN_WORDS
-from mesagym.evals.verdict_rule import WORDS
+from mesagym.evals.verdict_rule import RULE, WORDS
 from mesagym.tracking import RunDirectory
 
 TINY = (
@@ -56,12 +55,11 @@ def page(finished: tuple[Path, str]) -> str:
     return (finished[0] / "report.html").read_text()
 
 
-def test_a_summary_claims_no_verdict_and_says_what_the_numbers_mean(
-    run: RunDirectory,
-) -> None:
+def test_a_summary_has_a_word_and_the_rule_that_gave_it(run: RunDirectory) -> None:
     summary = run.read_summary()
-    assert summary["verdict"] is None
-    assert summary["in_words"] == IN_WORDS
+    assert summary["verdict"] in WORDS
+    assert summary["rule"] == RULE
+    assert summary["in_words"].lower().startswith(f"{summary['verdict']}:")
     assert set(summary["scores"]) == {"training", "shifted"}
     assert summary["scores"]["training"]["chests"]["n_seeds"] == 2
 
@@ -96,11 +94,12 @@ def test_films_and_figures_are_of_the_first_two_shifts(run: RunDirectory) -> Non
     assert wanted - set(run.contents) == set()
 
 
-def test_the_page_says_what_the_numbers_mean_and_has_no_verdict(page: str) -> None:
+def test_the_page_leads_with_the_word_and_says_what_the_numbers_mean(
+    run: RunDirectory, page: str
+) -> None:
     text = re.sub(r"<style>.*?</style>", "", page, flags=re.S).lower()
     assert "outcomes here are amounts" in text
-    assert [word for word in WORDS if word in text] == []
-    assert "verdict was reached" not in text
+    assert f'<div class="word">{run.read_summary()["verdict"]}</div>' in text
 
 
 def test_the_terminal_shows_each_shift_and_objective(

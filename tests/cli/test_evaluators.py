@@ -34,9 +34,9 @@ def evaluation(run: Path) -> Path:
 
 def test_what_evaluators_found_is_kept_beside_the_outcomes(run: Path) -> None:
     facts = json.loads((evaluation(run) / "findings.json").read_text("utf-8"))
-    assert set(facts["evaluators"]) == {"outcomes", "preference"}
+    assert set(facts["evaluators"]) == {"outcomes", "preference", "goal_posterior"}
     rows = parquet.read_table(evaluation(run) / "findings.parquet")
-    assert set(rows["evaluator"].to_pylist()) <= {"outcomes", "preference"}
+    assert set(rows["evaluator"].to_pylist()) <= set(facts["evaluators"])
 
 
 def test_the_report_leads_from_readings_to_caveats(run: Path) -> None:
@@ -132,8 +132,9 @@ def test_tables_are_printed_as_csv_with_a_row_an_observation(
 def test_a_table_is_written_as_parquet(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "outcomes.parquet"
     assert main(["export", f"run={run}", f"out={out}"]) == 0
-    # Two shifts of eight levels; two seeds, random's draws, two experts.
-    expected = 2 * 8 * (2 + RANDOM_DRAWS + 2)
+    # Two shifts of eight levels; two seeds, as many draws of random, the wall follower
+    # and the heading keeper, two experts.
+    expected = 2 * 8 * (2 + 3 * RANDOM_DRAWS + 2)
     assert parquet.read_table(out).num_rows == expected
 
 
