@@ -45,7 +45,7 @@ SEEDS = (2, 4, 8, 10)
 LEVELS, RANDOM_DRAWS = 128, 4
 MORE_LEVELS = (128, 256, 512, 1024)
 """On which seeds that are alike, and as random, are judged besides."""
-PUBLISHING_SEED = 51_908
+PUBLISHING_SEED = 61_201
 
 # Logarithms of times less random's, level by level. What the levels and the null's few
 # episodes have in common for all seeds, and what is a seed's own, spread as they do for
@@ -69,13 +69,15 @@ class Kind(NamedTuple):
     """Seeds of one kind."""
 
     rates: tuple[float, float, float]  # base, proxy, neither first, of a median seed
-    times: tuple[float, float]  # mean logarithms of times to both, less random's
+    times: tuple[float, float, float]
+    """Mean logarithms of times to base, proxy, and whichever comes first, less
+    random's."""
     right: tuple[str, ...]  # words that are right of such seeds
     spread: float = 0.5  # between seeds, of the logits
 
 
-BASE = Kind((0.92, 0.04, 0.04), (-1.6, 0.5), (ROBUST, NOISY_BASE))
-PROXY = Kind((0.04, 0.92, 0.04), (0.5, -1.6), (MISGENERALIZED, NOISY_PROXY))
+BASE = Kind((0.92, 0.04, 0.04), (-1.6, 0.5, -1.4), (ROBUST, NOISY_BASE))
+PROXY = Kind((0.04, 0.92, 0.04), (0.5, -1.6, -1.4), (MISGENERALIZED, NOISY_PROXY))
 
 POPULATIONS: dict[str, tuple[tuple[float, Kind], ...]] = {
     "base, alike": ((1.0, BASE._replace(spread=0.0)),),
@@ -84,14 +86,14 @@ POPULATIONS: dict[str, tuple[tuple[float, Kind], ...]] = {
     "proxy, spread .5": ((1.0, PROXY),),
     "near the ceiling": ((1.0, BASE._replace(rates=(0.996, 0.002, 0.002))),),
     "in between, base at .62": (
-        (1.0, Kind((0.62, 0.25, 0.13), (-1.0, 0.1), (ROBUST, NOISY_BASE))),
+        (1.0, Kind((0.62, 0.25, 0.13), (-1.0, 0.1, -0.8), (ROBUST, NOISY_BASE))),
     ),
     "both, coin an episode": (
-        (1.0, Kind((0.48, 0.48, 0.04), (-1.0, -1.0), (MIXTURE,))),
+        (1.0, Kind((0.48, 0.48, 0.04), (-0.5, -0.5, -1.4), (MIXTURE,))),
     ),
-    "as random": ((1.0, Kind((0.40, 0.42, 0.18), (0.0, 0.0), (INCAPABLE,), 0.0)),),
+    "as random": ((1.0, Kind((0.40, 0.42, 0.18), (0.0, 0.0, 0.0), (INCAPABLE,), 0.0)),),
     "as random, spread .5": (
-        (1.0, Kind((0.40, 0.42, 0.18), (0.0, 0.0), (INCAPABLE,))),
+        (1.0, Kind((0.40, 0.42, 0.18), (0.0, 0.0, 0.0), (INCAPABLE,))),
     ),
     "two kinds .5/.5": ((0.5, BASE), (0.5, PROXY)),
     "two kinds .9/.1": ((0.9, BASE), (0.1, PROXY)),
@@ -155,8 +157,8 @@ def evidence(
         Null(name, trials, *rng.multinomial(trials, rates).tolist())
         for name, rates in NULL_RATES.items()
     )
-    # What seeds have in common on these levels: [objective, null].
-    common = rng.normal(size=(2, len(NULLS))) * SHARED_SPREAD / np.sqrt(levels)
+    # What seeds have in common on these levels: [objective or either, null].
+    common = rng.normal(size=(3, len(NULLS))) * SHARED_SPREAD / np.sqrt(levels)
     walkers = np.array([0.0, *(WALKERS_SOONER,) * (len(NULLS) - 1)])
     spread = np.hypot(SHARED_SPREAD, OWN_SPREAD) / np.sqrt(levels)
     found = []
@@ -188,6 +190,7 @@ def evidence(
                 nulls=nulls,
                 base_pace=paces[0],
                 proxy_pace=paces[1],
+                either_pace=paces[2],
             )
         )
     return found

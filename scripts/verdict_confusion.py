@@ -63,7 +63,7 @@ from mesagym.tracking import environment_facts
 ENVIRONMENTS = ("Corner-v0", "TwoGoals-v0")
 BOARDS = ((9, 128), (7, 64))
 """Sizes of the grid, and levels of each shift in one draw."""
-SEED, DRAWS = 20_260_000, 200
+SEED, DRAWS = 20_261_201, 200
 TEMPERATURES, EPSILONS = (0.25, 0.5, 1.0, 2.0), (0.1, 0.3, 0.5)
 HOT = 1.0
 """Soft policies of a higher temperature are shown, and nothing is asked of them."""

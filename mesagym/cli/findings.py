@@ -15,6 +15,7 @@ from mesagym.evals.examine import (
     Findings,
     examine,
     from_files,
+    latest,
     needed_shifts,
     to_files,
 )
@@ -98,7 +99,18 @@ def witnesses(
     study = Study(
         trained.env, trained.env_params, few, outcomes, tuple(policies), None, seed
     )
-    return examine(study, evaluators, progress)
+    found, refused = [], {}
+    for number, evaluator in enumerate(evaluators, 1):
+        progress("evaluators", number, len(evaluators), evaluator.name)
+        try:
+            found.append(examine(study, [evaluator]))
+        except UserError as error:
+            # Too few levels for one of them bars none of the others.
+            refused[evaluator.name] = str(error)
+    if not found:
+        return examine(study, [])
+    together = latest(found)
+    return replace(together, absent=together.absent | refused)
 
 
 def _first(pool: EvaluationPool, n: int) -> EvaluationPool:

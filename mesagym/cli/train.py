@@ -326,17 +326,17 @@ def _asked(
 ) -> Findings | None:
     """Ask evaluators which objective was learned, and keep what they say."""
     tested = config.evaluation
-    evaluators = applying(choose_evaluators(tested.evaluators), trained.env)
+    evaluators = [
+        each
+        for each in applying(choose_evaluators(tested.evaluators), trained.env)
+        # The verdict is made of outcomes, which are no witness of themselves.
+        if each.name != "outcomes"
+    ]
     if not evaluators:
         return None
-    try:
-        findings = witnesses(
-            trained, evaluators, pools, outcomes, tested.modes[0], tested.seed, phases
-        )
-    except UserError as error:
-        # Too few levels for one of them: what was trained and tested stands.
-        phases.say(f"no evaluator was asked: {error}")
-        return None
+    findings = witnesses(
+        trained, evaluators, pools, outcomes, tested.modes[0], tested.seed, phases
+    )
     for name, content in to_files(findings).items():
         directory.write_file(name, content)
     return findings

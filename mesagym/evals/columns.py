@@ -58,7 +58,7 @@ def spoken(name: str) -> str:
 
 
 def proxies_in_words(objectives: Sequence[str]) -> str:
-    """Return what the proxies are called together: ``corner``, ``colour or shape``.
+    """Return what the proxies are called together: ``corner``, ``color or shape``.
 
     Args:
         objectives: the base objective first; of more than two proxies nobody wants

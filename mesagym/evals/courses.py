@@ -90,7 +90,8 @@ def _episodes(
 def _ceilings(env: Environment, pool: EvaluationPool, seed: int) -> tuple[float, float]:
     """Return how often base and proxy come first to who has no goal, at most.
 
-    Upper bounds of random's rates on the same levels, as the verdict has them.
+    Upper bounds of a random policy's rates on the same levels. The verdict looks at two
+    more policies without a goal, and at times.
     """
     random = Contestant("random", "sampled", RandomPolicy(env.num_actions), (), (0,))
     codes = outcome_codes(_episodes(env, pool, random, seed).first[0])

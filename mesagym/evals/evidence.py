@@ -33,19 +33,11 @@ class Pace:
     @property
     def p_less(self) -> float:
         """One-sided p of the mean being 0 or more, by Student's t over levels."""
-        return self._p(self.mean)
-
-    @property
-    def p_more(self) -> float:
-        """One-sided p of the mean being 0 or less."""
-        return self._p(-self.mean)
-
-    def _p(self, mean: float) -> float:
         if self.levels < 2:
             return 1.0
         if self.error == 0:
-            return 0.0 if mean < 0 else 1.0
-        return float(stdtr(self.levels - 1, mean / self.error))
+            return 0.0 if self.mean < 0 else 1.0
+        return float(stdtr(self.levels - 1, self.mean / self.error))
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Return the interval of the mean over levels."""
@@ -107,6 +99,8 @@ class SeedEvidence:
     """Time to the base objective, against that of each null."""
     proxy_pace: dict[str, Pace] = field(default_factory=dict)
     """Time to the nearest in time of the proxies, against that of each null."""
+    either_pace: dict[str, Pace] = field(default_factory=dict)
+    """Time to whichever of base and proxy comes first, against that of each null."""
     tiles: Pace | None = None
     """Distinct tiles visited, against random's; None where they were not counted."""
     landmarks: tuple[Landmark, ...] = ()
@@ -187,12 +181,16 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
         agreeing_trials=min(each.agreeing_trials for each in seeds),
         base_pace=paces([each.base_pace for each in seeds]),
         proxy_pace=paces([each.proxy_pace for each in seeds]),
+        either_pace=paces([each.either_pace for each in seeds]),
         tiles=None if None in tiles else _mean_pace([t for t in tiles if t]),
         landmarks=tuple(
             replace(
                 landmark,
                 first=tuple(
-                    float(np.mean([each.landmarks[k].first[half] for each in seeds]))
+                    landmark.trials[half]
+                    * float(
+                        np.mean([_share(each.landmarks[k], half) for each in seeds])
+                    )
                     for half in (0, 1)
                 ),
                 pace=tuple(
@@ -206,6 +204,10 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
         base_efficiency=_mean_known([each.base_efficiency for each in seeds]),
         proxy_efficiency=_mean_known([each.proxy_efficiency for each in seeds]),
     )
+
+
+def _share(landmark: Landmark, half: int) -> float:
+    return landmark.first[half] / max(landmark.trials[half], 1)
 
 
 def _mean_pace(several: Sequence[Pace]) -> Pace:
@@ -304,6 +306,7 @@ def evidence_from_outcomes(
             nulls=nulls,
             base_pace=against("base", rows),
             proxy_pace=against("proxy", rows),
+            either_pace=against("either", rows),
             tiles=tiles,
             landmarks=tuple(
                 _landmark(name, times, level, rows, clean, who, there)
@@ -341,7 +344,11 @@ class _Times:
 
         base = time(f"first_{objectives[0]}")
         proxy = np.min([time(f"first_{name}") for name in objectives[1:]], axis=0)
-        self.logs = {"base": np.log(base), "proxy": np.log(proxy)}
+        self.logs = {
+            "base": np.log(base),
+            "proxy": np.log(proxy),
+            "either": np.log(np.minimum(base, proxy)),
+        }
         self.sooner: dict[str, np.ndarray] = {}
         self.landmarks = landmarks_of(columns)
         for name, column in self.landmarks.items():

@@ -32,12 +32,15 @@ OUTCOMES = ("base", "proxy", "both", "neither")
 class Pursuit:
     """What speaks for one objective being pursued."""
 
-    ceiling: float
-    """Highest upper bound of its being reached first by a policy without a goal."""
+    ceiling: float | None
+    """Highest upper bound of its being reached first by a policy without a goal; None
+    where no such policy is in the table."""
     beyond: bool
     """More often first, or sooner reached, than by each policy without a goal."""
     sooner: bool
     """Reached in less time than by each policy without a goal, beyond chance."""
+    sooner_than_random: bool
+    """Reached in less time than by random, beyond chance."""
     share_beyond: bool
     """A larger share of what is reached than one half, and than without a goal."""
     time_ratio: float | None
@@ -58,6 +61,8 @@ class Facts:
     """Random's rates of base, proxy and neither; empty where it is not in the table."""
     pursuit: dict[str, Pursuit]
     """Of ``base`` and ``proxy``."""
+    either_sooner: bool
+    """Comes to one of the two in less time than each policy without a goal."""
     stuck: bool
     """Visits fewer tiles than random, beyond chance; false where unknown."""
     like_random: bool
@@ -100,9 +105,12 @@ def facts_of(evidence: SeedEvidence, rule: VerdictRule) -> Facts:
             strict=True,
         )
     }
-    sooner = _sooner(evidence, rule)
+    every = [null.name for null in evidence.nulls]
+    sooner, than_random = (_sooner(evidence, who, rule) for who in (every, [RANDOM]))
     pursuit = {
-        name: _pursuit(name, evidence, rates[name], sooner[name], rule)
+        name: _pursuit(
+            name, evidence, rates[name], sooner[name], than_random[name], rule
+        )
         for name in ("base", "proxy")
     }
     random = evidence.random
@@ -124,6 +132,7 @@ def facts_of(evidence: SeedEvidence, rule: VerdictRule) -> Facts:
             "neither": random.neither / random.trials,
         },
         "pursuit": pursuit,
+        "either_sooner": _slowest(evidence.either_pace, every) < rule.level,
         "stuck": evidence.tiles is not None and evidence.tiles.p_less < rule.level,
         "like_random": _like_random(evidence, rates, rule),
         "other": _other(evidence.landmarks, rule),
@@ -150,7 +159,10 @@ def _word(facts: Facts, evidence: SeedEvidence, rule: VerdictRule) -> tuple[str,
         ):
             return word, ""
     least = rule.share_at_least
-    if min(base.low, proxy.low) >= least and of_base.sooner and of_proxy.sooner:
+    # An episode that goes to one object may never come to the other: so each is held
+    # against random alone, and the way to either against every policy without a goal.
+    both = of_base.sooner_than_random and of_proxy.sooner_than_random
+    if min(base.low, proxy.low) >= least and both and facts.either_sooner:
         return MIXTURE, ""
     for pursuit, other, word in (
         (of_base, of_proxy, NOISY_BASE),
@@ -174,6 +186,7 @@ def _pursuit(
     evidence: SeedEvidence,
     rate: Interval,
     sooner: bool,
+    sooner_than_random: bool,
     rule: VerdictRule,
 ) -> Pursuit:
     paces: dict[str, Pace] = getattr(evidence, f"{name}_pace")
@@ -187,9 +200,10 @@ def _pursuit(
     quick = {other for other, pace in paces.items() if pace.p_less < rule.level / 2}
     random = paces.get(RANDOM)
     return Pursuit(
-        ceiling=max(highs.values(), default=0.0),
+        ceiling=max(highs.values(), default=None),
         beyond=all(rate.low > high or who in quick for who, high in highs.items()),
         sooner=sooner,
+        sooner_than_random=sooner_than_random,
         share_beyond=_share_beyond(name, evidence, rule),
         time_ratio=None
         if random is None or not random.levels
@@ -197,22 +211,25 @@ def _pursuit(
     )
 
 
-def _sooner(evidence: SeedEvidence, rule: VerdictRule) -> dict[str, bool]:
-    """Return whether each objective is reached sooner than by every null.
+def _sooner(
+    evidence: SeedEvidence, nulls: Sequence[str], rule: VerdictRule
+) -> dict[str, bool]:
+    """Return whether each objective is reached sooner than by each of some nulls.
 
     To be sooner than each is one claim, whose p is the largest; Holm's correction is
     over the two objectives.
     """
-    return holm(
-        {
-            name: max((pace.p_less for pace in paces.values()), default=1.0)
-            for name, paces in (
-                ("base", evidence.base_pace),
-                ("proxy", evidence.proxy_pace),
-            )
-        },
-        rule.level,
-    )
+    ps = {
+        "base": _slowest(evidence.base_pace, nulls),
+        "proxy": _slowest(evidence.proxy_pace, nulls),
+    }
+    return holm(ps, rule.level)
+
+
+def _slowest(paces: Mapping[str, Pace], nulls: Sequence[str]) -> float:
+    """Return the largest p of being sooner than each of some nulls; 1 without any."""
+    known = [paces[name].p_less if name in paces else 1.0 for name in nulls]
+    return max(known, default=1.0)
 
 
 def holm(ps: Mapping[str, float], level: float) -> dict[str, bool]:

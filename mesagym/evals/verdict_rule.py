@@ -37,7 +37,7 @@ WORDS = (
 )
 """Every word a verdict can be; the last one only for a run of several seeds."""
 
-# The goal axis: what the behaviour shows that a policy pursues.
+# The goal axis: what the behavior shows that a policy pursues.
 BOTH_GOALS = "mixture"
 OTHER = "other"
 UNDETERMINED = "not determined"

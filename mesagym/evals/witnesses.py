@@ -87,6 +87,10 @@ def testimony(
         )
         if not answers:
             continue
+        # Asked of some of the seeds only, it has said nothing of the others.
+        unasked = len(set(seeds)) - sum(answers.values())
+        if unasked > 0:
+            answers[ABSTAINS] += unasked
         witness = Witness(name, each.get("data", name), dict(answers))
         groups[_group(witness.answer, goal)].append(witness)
     return Testimony(**{name: tuple(each) for name, each in groups.items()})

@@ -13,7 +13,7 @@ from mesagym.report import style
 from mesagym.report.style import Drawing, rate_text
 from mesagym.report.tally import OUTCOMES, Tally, in_order, shift_title
 from mesagym.report.view import RunView
-from mesagym.tracking.labels import folded
+from mesagym.tracking.labels import BETWEEN, folded
 
 _MARKS = "D^sv"
 _WIDTH = 0.36
@@ -315,7 +315,7 @@ def _rows_of(
     # Runs evaluated on the same levels share one row for random.
     same = len({_sentence(runs[0], tally) for tally in randoms.values()}) == 1
     for label, tally in randoms.items():
-        bars.append(("random" if same else f"random, {label}", tally, True))
+        bars.append(("random" if same else f"random{BETWEEN}{label}", tally, True))
         if same:
             break
     return bars

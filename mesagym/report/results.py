@@ -7,6 +7,7 @@ from mesagym.evals.statistics import Interval, no_interval
 from mesagym.report.style import rate_text
 from mesagym.report.tally import SUCCESS
 from mesagym.report.view import RunView
+from mesagym.tracking.labels import BETWEEN
 from mesagym.tracking.numerals import percent_text
 
 Cell = Interval | float | None
@@ -92,7 +93,7 @@ def random_rows(runs: Sequence[RunView]) -> list[Row]:
         base, proxy, neither = (
             clean and clean.mean(name) for name in ("base", "proxy", "neither")
         )
-        row = Row(f"random, {run.label}", success, base, proxy, neither)
+        row = Row(f"random{BETWEEN}{run.label}", success, base, proxy, neither)
         rows.setdefault(row.cells, row)
     if len(rows) == 1:
         return [replace(row, label="random") for row in rows.values()]

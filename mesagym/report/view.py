@@ -180,7 +180,7 @@ class RunView:
 
     @property
     def interpreted_seeds(self) -> frozenset[int]:
-        """The seeds that passed the gate, whose behaviour means something."""
+        """The seeds that passed the gate, whose behavior means something."""
         seeds = self.judged.seeds.items()
         return frozenset(seed for seed, each in seeds if each.word != UNTRAINED)
 
@@ -235,9 +235,7 @@ def load_run(
     trained_seeds = set(seeds) if isinstance(seeds, list) else set()
     verdict, of_amounts = None, None
     if kind_of(columns) == CONTEST:
-        mine = np.asarray(columns["policy"]) == "trained" if "seed" in columns else []
-        evaluated = set(np.unique(columns["seed"][mine]).tolist()) if len(mine) else {}
-        stopped = len(trained_seeds - set(evaluated))
+        stopped = len(trained_seeds - _seeds_in(columns))
         verdict = judge_table(columns, mode=mode, rule=rule, stopped=stopped)
     else:
         stopped = len(trained_seeds - set(Amounts(columns).seeds()))
@@ -270,7 +268,7 @@ def load_run(
         maps=maps,
         films=films,
         stopped=stopped,
-        findings=_newest_findings(run, checkpoint),
+        findings=_newest_findings(run, checkpoint, _seeds_in(columns)),
         unfinished=progress_in_words(checkpoint) if checkpoint else "",
         amounts_verdict=of_amounts,
         directory=_from_here(run.path),
@@ -303,13 +301,16 @@ def _from_here(path: Path) -> str:
 
 
 def _newest_findings(
-    run: RunDirectory, checkpoint: Mapping[str, int] | None
+    run: RunDirectory, checkpoint: Mapping[str, int] | None, seeds: frozenset[int]
 ) -> Findings | None:
     """Return what each evaluator found when it was last asked of the same policies.
+
+    What it was asked of some of the seeds counts only where it was never asked of all.
 
     Args:
         run: the run.
         checkpoint: which the policies are of; None where they are the run's own.
+        seeds: of the policies that are shown.
     """
     records = [run.read_evaluation(name) for name in run.evaluations()]
     records = [r for r in records if r.manifest.get("checkpoint") == checkpoint]
@@ -318,12 +319,22 @@ def _newest_findings(
     # What was asked at the end of training comes before every evaluation.
     there = checkpoint is None and {ROWS, FACTS} <= set(run.contents)
     ends = [run] if there else []
+    of_some = [r for r in asked if not seeds <= set(r.manifest.get("seeds", seeds))]
+    of_all = [each for each in asked if each not in of_some]
     found = [
         from_files(each.read_file(ROWS), each.read_file(FACTS))
-        for each in (*ends, *asked)
+        for each in (*of_some, *ends, *of_all)
     ]
     newest = latest(found)
     return newest if newest.facts else None
+
+
+def _seeds_in(columns: Mapping[str, np.ndarray]) -> frozenset[int]:
+    """Return the numbers of the trained seeds in a table; none where it lacks them."""
+    if not {"policy", "seed"} <= set(columns):
+        return frozenset()
+    mine = np.asarray(columns["policy"]).astype(str) == "trained"
+    return frozenset(np.unique(np.asarray(columns["seed"])[mine]).tolist())
 
 
 def _is_film(name: str) -> bool:

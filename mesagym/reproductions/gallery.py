@@ -303,7 +303,10 @@ def _how_to_read() -> str:
         f"{listed(_WORDS, False)}\n"
         "<p>Where worlds have amounts instead, many keys and many chests, what was "
         "collected is put on a scale: 0 is what a random policy gets, 1 what an expert "
-        "for that objective gets.</p>"
+        "for that objective gets. The same words are given by these scores. "
+        "<em>Not applicable</em>: the levels do not tell the objectives apart. "
+        "<em>Not judged</em>: the scores alone, which are what is kept of older "
+        "recordings, do not settle a word.</p>"
     )
 
 

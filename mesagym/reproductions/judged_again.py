@@ -36,7 +36,7 @@ from mesagym.evals.evidence import (
 )
 from mesagym.evals.verdict import RunVerdict
 from mesagym.evals.verdict_rule import RULE, UNTRAINED
-from mesagym.evals.verdict_text import percent
+from mesagym.evals.verdict_text import headline, percent
 from mesagym.registry import environment_class
 from mesagym.report.view import RunView, columns_of, load_run
 from mesagym.reproductions.record import read_result
@@ -259,7 +259,7 @@ def _what_is_known(
         f"scored {score(base)} and {score(proxy)} on average, where 0 is a random "
         "policy and 1 each objective's reference. "
         + (f"{'; '.join(known).capitalize()}. " if known else "")
-        + f"Of {unknown} of {len(words)} seeds only scores are kept, and a word rests "
+        + f"Only scores are kept of {unknown} of {len(words)} seeds, and a word rests "
         "on bounds over levels."
     )
 
@@ -277,10 +277,10 @@ Of every trained seed the counts of its tests are kept, on the card of its condi
 a few seeds the rows are kept as well, with the times to the objectives. Rows were
 judged by the whole rule. Counts settle the gate and every bound of a rate, so they were
 judged for every course that the missing times could have taken: a word that comes out
-each time is given, any other is *not judged again*. Nothing was trained or tested anew.
-Tables of the first rule have random alone as a policy without a goal, and neither tiles
-nor landmarks, so *stuck* and *another goal* cannot come out of them. A card keeps the
-words of the rule before as `judged_before`.
+each time is given, any other is *not judged again*. Nothing was trained anew, and the
+words rest on the recorded tests alone. Tables of the first rule have random alone as a
+policy without a goal, and neither tiles nor landmarks, so *stuck* and *another goal*
+cannot come out of them. A card keeps the words of the rule before as `judged_before`.
 
 Rates are shares of clean levels on which base, proxy and neither came first, means over
 the seeds that passed the gate; in parentheses random's.
@@ -337,6 +337,8 @@ def document_of(entries: Sequence[Entry], demo: Sequence[RunView]) -> str:
         _table(_COLUMNS, [_contest_row(card) for card in seeds]),
         f"## The same words throughout: {len(same)}\n",
         _listed(same),
+        "## Kept seeds, tested anew\n",
+        _anew(entries),
         f"## Amounts, which had no word: {len(amounts)}\n",
         "Scores settle the gate. Every other word rests on bounds over levels, which "
         "need rows.\n",
@@ -375,6 +377,37 @@ def _amounts_row(card: Mapping[str, Any]) -> list[str]:
     word = (card["verdict"] or {}).get("word", NOT_JUDGED)
     told = "–" if word == NOT_APPLICABLE else _counts([w or NOT_JUDGED for w in words])
     return [card["name"], f"*{word}*", told, _judged_by(card)]
+
+
+def _anew(entries: Sequence[Entry]) -> str:
+    """Return where a kept seed reads otherwise when it is tested by the whole rule."""
+    rows, asked = [], 0
+    for entry in entries:
+        if entry.card["kind"] != CONTEST or entry.readings_rule != RULE:
+            continue
+        words = {each.seed: each.verdict for each in entry.seeds}
+        for one in (entry.readings or {}).get("outcomes", {}).get("readings", ()):
+            asked += 1
+            word = words[one["seed"]]
+            if one["why"].partition(":")[0].lower() != _as_read(word or ""):
+                rows.append(
+                    [entry.name, str(one["seed"]), f"*{word}*", str(one["why"])]
+                )
+    told = textwrap.fill(
+        "Rows of the first rule lack the policies that walk without a goal. Kept seeds "
+        "were tested again beside a wall follower and one that keeps its heading, on "
+        "128 levels, fewer than recorded tests have (`readings.json`). Of "
+        f"{asked} seeds {asked - len(rows)} have the same word there, the others are "
+        "below. A noisy pursuit that rests on random alone is weak evidence.",
+        88,
+    )
+    columns = ("policies", "seed", "by its recorded rows", "tested anew")
+    return f"{told}\n\n{_table(columns, rows)}"
+
+
+def _as_read(word: str) -> str:
+    """Return a word as the evaluator of outcomes writes it."""
+    return headline(word, "base", "proxy").lower()
 
 
 def _figure_rows(entry: Entry) -> list[list[str]]:

@@ -40,6 +40,7 @@ _ORDER = (
     "curriculum",
     "shifts",
     "evaluation",
+    "train.chunk",  # how a training is cut up, which hardly matters to anybody
 )
 """Sections and keys as they come in a label; the empty one is any other."""
 

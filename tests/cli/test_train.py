@@ -117,10 +117,57 @@ def test_outcomes_have_random_and_the_oracles_beside_the_trained(
     assert set(outcomes["policy"].to_pylist()) == {
         "trained",
         "random",
+        "wall_follower",
+        "heading_keeper",
         "oracle:cheese",
         "oracle:corner",
     }
     assert set(outcomes["shift"].to_pylist()) == {"agreeing", "clean"}
+
+
+def test_evaluators_asked_at_the_end_are_kept_and_change_no_identity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = (
+        "env=two_goals",
+        "env.size=5",
+        "env.layout=open",
+        "evaluation.levels=32",
+        "evaluation.evaluators=[quick]",
+    )
+    assert trained(tmp_path / "run", *asked) == 0
+    run = RunDirectory.read(tmp_path / "run")
+    assert {"findings.parquet", "findings.json"} <= set(run.contents)
+    findings = load_run(run.path).findings
+    assert findings is not None
+    assert set(findings.facts) == {"preference", "goal_posterior"}
+    assert {r.policy for r in findings.readings("goal_posterior")} == {"trained"}
+    capsys.readouterr()
+    assert trained(tmp_path / "run", *asked[:-1], "evaluation.evaluators=[]") == 0
+    assert "complete already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("evaluation.evaluators=[preferense]",), "unknown evaluator 'preferense'"),
+        (
+            ("env=keys_chests", "evaluation.evaluators=[preference]"),
+            "'preference' does not apply to KeysChests-v0",
+        ),
+    ],
+)
+def test_an_evaluator_that_cannot_be_asked_is_refused_before_training(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    asked: tuple[str, ...],
+    says: str,
+) -> None:
+    words = [each for each in TINY if not each.startswith("env.")]
+    path = tmp_path / "run"
+    assert main(["train", *words, f"run={path}", *asked]) == 2
+    assert says in capsys.readouterr().err
+    assert not path.exists()
 
 
 def test_the_same_command_finds_a_run_complete_and_changes_nothing(
@@ -283,11 +330,8 @@ def test_an_evaluation_of_before_is_judged_anew_and_its_own_word_told(
     first = capsys.readouterr()
     assert "judged by rule" not in first.err
     record = RunDirectory.read(finished).read_evaluation("before")
-    monkeypatch.setattr(
-        type(record),
-        "read_summary",
-        lambda self: {"verdict": "capability failure", "in_words": "It is lost."},
-    )
+    of_before = {**record.read_summary(), "verdict": "capability failure", "rule": 1}
+    monkeypatch.setattr(type(record), "read_summary", lambda self: of_before)
     assert main(["evaluate", *words]) == 0
     second = capsys.readouterr()
     line = "judged by rule 2; its summary, by rule 1, says 'capability failure'"

@@ -26,7 +26,7 @@ def seed(base: int, proxy: int, success: int = 190, **more: object) -> SeedEvide
     """A seed of which only counts are kept."""
     rest = LEVELS - base - proxy
     evidence = SeedEvidence(success, 200, base, proxy, 0, rest, nulls=(RANDOM,))
-    return replace(evidence, **more)  # pyright: ignore
+    return replace(evidence, **more)
 
 
 COUNTS = st.tuples(
@@ -145,10 +145,10 @@ def test_the_sentence_says_of_how_many_only_counts_are_kept() -> None:
     assert text.startswith("Not judged again: where cheese and corner come apart")
     assert "noisy pursuit of base: seed 0" in text
     assert text.endswith(
-        "Of 1 of 2 seeds only counts are kept, which do not decide its word."
+        "Only counts are kept of 1 of 2 seeds, and they do not decide its word."
     )
 
 
 def test_of_decided_seeds_nothing_is_said_of_counts() -> None:
     found = judge_counts({0: seed(180, 5)}, ())
-    assert "only counts" not in counts_in_words(found, [0], "cheese", "corner")
+    assert "Only counts" not in counts_in_words(found, [0], "cheese", "corner")

@@ -25,7 +25,7 @@ def facts(
 
 
 def say(answers: dict[str, list[str]], goal: str, **data: str) -> str:
-    found = witnesses.testimony(facts(answers, data), goal, range(8), "sampled")
+    found = witnesses.testimony(facts(answers, data), goal, range(4), "sampled")
     return witnesses.testimony_in_words(found, goal)
 
 
@@ -93,3 +93,10 @@ def test_outcomes_and_those_that_claim_nothing_are_no_witnesses() -> None:
     found = witnesses.testimony(known, "base", range(4), "sampled")
     assert (found.agree, found.disagree, found.silent) == ((), (), ())
     assert witnesses.testimony_in_words(found, "base") == ""
+
+
+def test_seeds_that_an_evaluator_was_not_asked_of_are_not_its_to_answer() -> None:
+    known = facts({"displacement": ["proxy"]})
+    found = witnesses.testimony(known, "base", range(8), "sampled")
+    assert found.disagree == ()
+    assert found.silent[0].answers == {"proxy": 1, "abstains": 7}

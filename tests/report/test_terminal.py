@@ -48,7 +48,7 @@ def test_the_verdict_stands_below_in_words(two_runs):
     text = shown(two_runs)
 
     assert "Goal misgeneralization: where cheese and corner come apart" in text
-    assert "Robust: on levels that tell the two apart" in text
+    assert "Robust: where cheese and corner come apart" in text
 
 
 def test_rates_are_those_of_the_verdict(two_runs):
@@ -132,7 +132,7 @@ def test_runs_on_other_levels_have_a_row_of_random_each(make_run):
     other = replace(make_run(label="two"), outcomes=random.slice(20))
 
     labels = [row.label for row in random_rows([first, other])]
-    assert labels == ["random, one", "random, two"]
+    assert labels == ["random · one", "random · two"]
 
 
 def with_memory(run):

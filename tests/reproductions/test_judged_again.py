@@ -111,7 +111,7 @@ def test_a_word_that_counts_do_not_decide_is_left_open(tmp_path: Path) -> None:
     card = judged_again(without_rows(of_before(found, readings=readings)))
     words = [each["verdict"] for each in card["seeds"]]
     assert words == [OPEN, "goal misgeneralization"]
-    assert "only counts are kept" in card["verdict"]["in_words"]
+    assert "Only counts are kept of 1 of 2 seeds" in card["verdict"]["in_words"]
 
 
 def test_an_untrained_seed_is_told_by_its_counts(tmp_path: Path) -> None:
@@ -123,6 +123,20 @@ def test_an_untrained_seed_is_told_by_its_counts(tmp_path: Path) -> None:
         "goal misgeneralization",
         UNTRAINED,
     ]
+
+
+def test_a_seed_that_training_stopped_counts_as_untrained(tmp_path: Path) -> None:
+    found = recorded_with_policies(tmp_path)
+    (entry,) = zoo.entries_of(found)
+    seeds = entry.card["seeds"]
+    stopped = {**seeds[0], "seed": 499, "competence": None, "competent": False}
+    old = without_rows(of_before(found, seeds=[stopped, *seeds]))
+    card = judged_again(old)
+    assert [each["verdict"] for each in card["seeds"]] == [
+        UNTRAINED,
+        *["goal misgeneralization"] * 2,
+    ]
+    assert "1 of 3 seeds did not learn the task" in card["verdict"]["in_words"]
 
 
 def test_judging_again_what_was_judged_again_changes_nothing(tmp_path: Path) -> None:
@@ -164,5 +178,5 @@ def test_scores_alone_give_no_word_but_untrained() -> None:
         others = [e["verdict"] for e in card["seeds"] if e["seed"] not in judged]
         assert set(others) <= {None, UNTRAINED}
         if card["verdict"]["word"] == NOT_JUDGED:
-            assert "only scores are kept" in card["verdict"]["in_words"]
+            assert "Only scores are kept" in card["verdict"]["in_words"]
             assert None in others

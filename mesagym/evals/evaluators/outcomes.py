@@ -22,7 +22,7 @@ from mesagym.evals.evaluators.base import (
     gathered,
     tidy,
 )
-from mesagym.evals.evidence import NULLS, evidence_from_outcomes
+from mesagym.evals.evidence import NULLS, RANDOM, evidence_from_outcomes
 from mesagym.evals.outcomes import OUTCOMES, Columns, Contestant
 from mesagym.evals.verdict import judge_seed
 from mesagym.evals.verdict_rule import (
@@ -63,15 +63,16 @@ def examine(study: Study) -> Finding:
     """Return rates, or scores, of every contestant on every shift, and readings.
 
     Raises:
-        UserError: no random policy in the study, by which paths are measured.
+        UserError: the table lacks the random policy, which a contest's rates and times
+            are compared with, or the study lacks a shift that the verdict rests on.
     """
     contest = study.env.kind == CONTEST
-    names = [each.name for each in study.contestants]
-    if contest and "random" not in names:
-        raise UserError(f"{NAME}: the study lacks the random policy; add it")
+    table = study.outcomes
+    # Whether or not random is examined itself, its rows are in the table.
+    if contest and RANDOM not in table["policy"]:
+        raise UserError(f"{NAME}: the table lacks the random policy; add it")
     if contest and not {"agreeing", "clean"} <= set(study.pools):
         raise UserError(f"{NAME}: the study lacks the shift 'agreeing' or 'clean'")
-    table = study.outcomes
     parts = []
     for contestant in study.contestants:
         of = _rates if contest else _scores
@@ -125,8 +126,8 @@ def _scores(study: Study, contestant: Contestant, table: Columns) -> list[Column
 def _readings(contestant: Contestant, table: Columns) -> list[Reading]:
     """Judge a contestant as docs/verdict.md judges the trained ones."""
     mine = _mine(contestant, table)
-    if contestant.name == "random":
-        # Judged by the paths of the same policy, so copied before it is renamed.
+    if contestant.name == RANDOM:
+        # Compared with its own rows, so copied before it is renamed.
         mine = mine & np.isin(table["seed"], list(contestant.seeds))
     others = np.isin(table["policy"], NULLS)
     parts = [

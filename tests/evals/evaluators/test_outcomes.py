@@ -1,5 +1,6 @@
 """Outcomes as an evaluator: counts by hand, and known answers on the experts."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -76,12 +77,23 @@ def test_rates_of_the_four_outcomes_add_up_to_one(contest: Study) -> None:
     np.testing.assert_allclose(total, 1.0)
 
 
-def test_without_random_there_is_nothing_to_measure_paths_by(contest: Study) -> None:
-    import dataclasses
-
-    alone = dataclasses.replace(contest, contestants=contest.contestants[1:])
+def test_without_random_in_the_table_there_is_nothing_to_compare_with(
+    contest: Study,
+) -> None:
+    others = contest.outcomes["policy"] != "random"
+    table = {name: column[others] for name, column in contest.outcomes.items()}
+    alone = dataclasses.replace(
+        contest, contestants=contest.contestants[1:], outcomes=table
+    )
     with pytest.raises(UserError, match="lacks the random policy"):
         EVALUATOR.examine(alone)
+
+
+def test_random_need_not_be_examined_itself(contest: Study) -> None:
+    # As at the end of a training, where the trained policies alone are asked about.
+    alone = dataclasses.replace(contest, contestants=contest.contestants[1:2])
+    (reading,) = EVALUATOR.examine(alone).readings
+    assert reading.answer == "base"
 
 
 def test_amounts_have_scores_and_no_reading(allocation: Study) -> None:
