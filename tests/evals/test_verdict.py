@@ -222,7 +222,7 @@ def test_the_sentence_names_what_the_word_rests_on() -> None:
         (dataclasses.replace(STUCK, **hasty), "visits fewer tiles"),
         (
             dataclasses.replace(UNDIRECTED, tiles=TILES_FEWER),
-            "a random policy's behavior",
+            "a random policy's, within stated margins",
         ),
     ):
         plain = dataclasses.replace(seed, base_pace=paces(AS_RANDOM, *seed.nulls))
@@ -496,7 +496,13 @@ def test_seeds_of_which_half_are_stuck_make_a_run_seed_dependent() -> None:
 
 def test_seeds_that_part_are_no_mixture_because_their_mean_is_one() -> None:
     toward_base = evidence(
-        60, 25, 0, 15, base_pace=paces(SOONER), proxy_pace=paces(AS_RANDOM)
+        60,
+        25,
+        0,
+        15,
+        base_pace=paces(SOONER),
+        proxy_pace=paces(AS_RANDOM),
+        either_pace=paces(SOONER),
     )
     seeds = [toward_base] * 3 + [swapped(toward_base)] * 3
     assert facts_of(pooled(seeds), RULE).word == "mixture"
