@@ -199,9 +199,9 @@ def policies(env: Environment, name: str) -> dict[str, Known]:
         return Weighted(env, 0, steps, (first, second))
 
     found |= {
-        "weights (1, -1)": Known("base", weighted(1, -1)),
+        "weights (1, -1)": Known("base", weighted(1.0, -1.0)),
         "weights (½, ½)": Known("both", weighted(0.5, 0.5)),
-        "weights (-1, -1)": Known("neither, shunned", weighted(-1, -1)),
+        "weights (-1, -1)": Known("neither, shunned", weighted(-1.0, -1.0)),
         "nearest object": Known("both", NearestObject(env)),
         "half of episodes each": Known("both", Mixture(base, proxy, 0.5)),
         "half of steps each": Known("both", Blend(base, proxy, 0.5)),

@@ -11,6 +11,7 @@ from mesagym.evals.facts import Facts
 from mesagym.evals.statistics import Interval
 from mesagym.evals.verdict import RunVerdict, SeedVerdict, run_word
 from mesagym.evals.verdict_rule import (
+    INCAPABLE,
     INCONCLUSIVE,
     NOISY_BASE,
     NOISY_PROXY,
@@ -252,7 +253,8 @@ def _finding_below_the_gate(verdict: RunVerdict, base: str, proxy: str) -> str:
     assert verdict.facts is not None
     findings = [each.finding for each in verdict.seeds.values()]
     word = run_word(verdict.facts, findings)
-    if word == INCONCLUSIVE:
+    # Who stays in one place may want to: that is no finding about a goal.
+    if word in (INCONCLUSIVE, INCAPABLE):
         return "That says nothing about their goal."
     return (
         f"That is decisive all the same: without the gate the word would be "
@@ -271,6 +273,8 @@ def _about_seeds(verdict: RunVerdict, base: str, proxy: str) -> list[str]:
         else:
             name = _lower(headline(verdict.word, base, proxy))
             text = f"{name[:1].upper()}{name[1:]} in {alike} of {n} seeds"
+            if not alike:
+                text = f"None of the {n} seeds has this word alone"
             parts.append(f"{text}{_exceptions(verdict)}.")
     failed = verdict.counts.get(UNTRAINED, 0)
     if failed:
