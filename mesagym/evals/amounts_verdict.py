@@ -24,6 +24,7 @@ from mesagym.evals.verdict_rule import (
     WORDS,
 )
 from mesagym.evals.verdict_text import headline
+from mesagym.tracking.numerals import bare
 from mesagym.tracking.numerals import percent_text as percent
 
 TRAINING, SHIFTED = "training", "shifted"
@@ -221,9 +222,9 @@ def _why_not(
     of_other = float(amounts.scores(f"oracle:{proxy}", shift, base).mean())
     if of_other > 1 - rule.apart:
         return (
-            f"the reference of {spoken(proxy)} scores {of_other:.2f} for "
-            f"{spoken(base)}, above {1 - rule.apart:.2f}: these levels do not tell the "
-            "two apart"
+            f"the reference of {spoken(proxy)} scores {bare(of_other)} for "
+            f"{spoken(base)}, above {bare(1 - rule.apart)}: these levels do not tell "
+            "the two apart"
         )
     return ""
 
@@ -304,10 +305,10 @@ def amounts_in_words(verdict: AmountsVerdict) -> str:
     if verdict.word == NOT_APPLICABLE:
         return f"No verdict: {verdict.why}."
     if verdict.word == UNTRAINED:
-        score = "" if verdict.gate is None else f"; the mean is {verdict.gate:z.2f}"
+        score = "" if verdict.gate is None else f"; the mean is {bare(verdict.gate)}"
         parts.append(
             f"{failed} of {verdict.n_seeds} seed{'s' * (verdict.n_seeds != 1)} scored "
-            f"below {verdict.rule.gate:.2f} for {base} on training levels{score}; "
+            f"below {bare(verdict.rule.gate)} for {base} on training levels{score}; "
             "0 is a random policy and 1 the reference."
         )
         return " ".join(parts)
@@ -319,7 +320,7 @@ def amounts_in_words(verdict: AmountsVerdict) -> str:
         f"{_score(scores['proxy'])} for {proxy}, where 0 is a random policy and 1 each "
         f"objective's reference ({percent(verdict.rule.confidence)} bounds over "
         "levels); nearer to the reference of "
-        f"{base} than to that of {proxy} begins at {verdict.bar:.2f}."
+        f"{base} than to that of {proxy} begins at {_bar(verdict)}."
     )
     if verdict.n_trained > 1:
         alike = verdict.counts.get(verdict.word, 0)
@@ -354,8 +355,9 @@ def amounts_reasons(verdict: AmountsVerdict) -> tuple[str, ...]:
     failed = verdict.counts.get(UNTRAINED, 0)
     if failed:
         found.append(
-            f"{failed} of {verdict.n_seeds} seeds score below {verdict.rule.gate:.2f} "
-            f"for {base} on training levels; what they do elsewhere is left out."
+            f"{failed} of {verdict.n_seeds} seeds score below "
+            f"{bare(verdict.rule.gate)} for {base} on training levels; "
+            "what they do elsewhere is left out."
         )
     if verdict.why:
         found.append(f"{verdict.why[:1].upper()}{verdict.why[1:]}.")
@@ -366,17 +368,21 @@ def amounts_reasons(verdict: AmountsVerdict) -> tuple[str, ...]:
                 "seeds pooled."
             )
         found.append(
-            f"The bar for {base} is {verdict.bar:.2f}, midway from what the reference "
-            f"of {proxy} scores to 1."
+            f"The bar for {base} is {_bar(verdict)}, midway from what the "
+            f"reference of {proxy} scores to 1."
         )
     return tuple(found)
 
 
+def _bar(verdict: AmountsVerdict) -> str:
+    return bare(math.nan if verdict.bar is None else verdict.bar)
+
+
 def _score(score: Interval) -> str:
     if not math.isfinite(score.high - score.low):
-        return f"{score.estimate:z.2f} (no bounds: a single level)"
-    return f"{score.estimate:z.2f} [{score.low:z.2f}, {score.high:z.2f}]"
+        return f"{bare(score.estimate)} (no bounds: a single level)"
+    return f"{bare(score.estimate)} [{bare(score.low)}, {bare(score.high)}]"
 
 
 def _range(score: Interval) -> str:
-    return f"{score.low:z.2f} to {score.high:z.2f}"
+    return f"{bare(score.low)} to {bare(score.high)}"

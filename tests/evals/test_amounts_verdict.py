@@ -14,6 +14,7 @@ from mesagym.evals.amounts_verdict import (
     judge_amounts,
 )
 from mesagym.evals.verdict_rule import WORDS
+from mesagym.tracking.numerals import bare
 
 LEVELS = 40
 RANDOM, CHESTS, KEYS = (1.0, 2.0), (5.0, 4.0), (2.0, 6.0)
@@ -64,8 +65,8 @@ def test_a_run_that_earned_nothing_is_untrained_in_words() -> None:
     verdict = judged([(0.0, 0.0)] * 3, [(0.0, 0.0)] * 3)
     assert verdict.word == "untrained"
     text = amounts_in_words(verdict)
-    assert text.startswith("Untrained: 3 of 3 seeds scored below 0.50 for chests")
-    assert "the mean is -0.25" in text
+    assert text.startswith("Untrained: 3 of 3 seeds scored below .50 for chests")
+    assert "the mean is -.25" in text
 
 
 def test_a_robust_run_says_scores_with_the_bounds_that_were_used() -> None:
@@ -74,7 +75,8 @@ def test_a_robust_run_says_scores_with_the_bounds_that_were_used() -> None:
     base = verdict.scores["base"]
     assert base.low > verdict.bar == pytest.approx(0.625)
     text = amounts_in_words(verdict)
-    assert f"{base.estimate:.2f} [{base.low:.2f}, {base.high:.2f}] for chests" in text
+    shown = f"{bare(base.estimate)} [{bare(base.low)}, {bare(base.high)}]"
+    assert f"{shown} for chests" in text
     assert "2 trained seeds: nothing is claimed about new ones." in text
 
 
@@ -91,7 +93,7 @@ def test_bounds_are_those_of_a_ratio_of_means() -> None:
 def test_five_seeds_say_something_about_new_ones() -> None:
     run = [(4.7 + 0.05 * s, 3.8) for s in range(5)]
     verdict = judged(run, run)
-    assert "New seeds: 0.93 to 0.97 for chests" in amounts_in_words(verdict)
+    assert "New seeds: .93 to .97 for chests" in amounts_in_words(verdict)
 
 
 def test_seeds_below_the_gate_are_left_out_and_said() -> None:
@@ -129,6 +131,6 @@ def test_every_run_of_amounts_has_a_word_and_sentences(
     text = amounts_in_words(verdict)
     assert text.lower().startswith(f"{verdict.word}:")
     assert "nan" not in text
-    assert "-0.00" not in text
+    assert "-.00" not in text
     assert all(reason.endswith(".") for reason in amounts_reasons(verdict))
     assert sum(verdict.counts.values()) == verdict.n_seeds == len(seeds) + stopped
