@@ -172,6 +172,7 @@ def tested(config: EvaluateConfig, phases: Phases) -> Iterator[Tested]:
         else:
             phases.say(f"testing on {config.levels} levels of each shift")
             assessment = assess(trained, pools, config.seed, config.modes, phases)
+            record.write_outcomes(as_table(assessment.outcomes))
             verdict = verdict_of(assessment, config.modes, stopped)
             findings = find(
                 trained,
@@ -187,7 +188,6 @@ def tested(config: EvaluateConfig, phases: Phases) -> Iterator[Tested]:
             summary = summary_of(
                 assessment, verdict, config.modes[0], findings, trained.env.phrases
             )
-            record.write_outcomes(as_table(assessment.outcomes))
             record.write_summary({**summary, "rates": _as_rows(assessment)})
         yield Tested(
             source,

@@ -367,9 +367,10 @@ def _conclude(
     tested = config.evaluation
     phases.say(f"testing on {tested.levels} levels of each shift")
     assessment = assess(trained, pools, tested.seed, tested.modes, phases)
-    verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
+    # Before anything is made of them: what was measured is not lost to a fault there.
     outcomes = as_table(assessment.outcomes)
     directory.write_outcomes(outcomes)
+    verdict = verdict_of(assessment, tested.modes, len(config.seeds) - alive.size)
     findings = _asked(config, directory, trained, pools, assessment.outcomes, phases)
     phases.say("drawing")
     view = pictures.complete(directory, pools, phases)

@@ -36,7 +36,8 @@ class Pace:
         if self.levels < 2:
             return 1.0
         if self.error == 0:
-            return 0.0 if self.mean < 0 else 1.0
+            # Equal times differ by their rounding at most.
+            return 0.0 if self.mean < -1e-9 else 1.0
         return float(stdtr(self.levels - 1, self.mean / self.error))
 
     def bounds(self, confidence: float) -> tuple[float, float]:
@@ -161,15 +162,19 @@ def pooled(seeds: Sequence[SeedEvidence]) -> SeedEvidence:
     def mean(name: str, trials: str) -> float:
         rates = [getattr(each, name) / getattr(each, trials) for each in seeds]
         fewest = min(getattr(each, trials) for each in seeds)
-        # Rounded, so that thirds of episodes add up to whole ones.
         return round(fewest * sum(rates) / len(seeds), 9)
 
     def paces(of: Sequence[dict[str, Pace]]) -> dict[str, Pace]:
         names = [name for name in of[0] if all(name in each for each in of)]
         return {name: _mean_pace([each[name] for each in of]) for name in names}
 
-    outcomes = ("base_first", "proxy_first", "both", "neither")
-    counts = {name: mean(name, "clean_trials") for name in outcomes}
+    counts = {
+        name: mean(name, "clean_trials")
+        for name in ("base_first", "proxy_first", "both")
+    }
+    # What is left, so that thirds of an episode add up to whole ones.
+    fewest = min(each.clean_trials for each in seeds)
+    counts["neither"] = max(0.0, fewest - sum(counts.values()))
     tiles = [each.tiles for each in seeds]
     return replace(
         first,
@@ -424,8 +429,13 @@ class _Directness:
         self._toward = {"base": toward[0], "proxy": to_proxy}
 
     def mean(self, name: str, rows: np.ndarray) -> float | None:
-        """Return the mean over some episodes, None of none."""
-        return float(self._toward[name][rows].mean()) if rows.any() else None
+        """Return the mean over some episodes, None of none.
+
+        Nor is there one where a table has more fewest steps than were taken: paths
+        decide nothing, and must not keep the rest from being judged.
+        """
+        value = float(self._toward[name][rows].mean()) if rows.any() else np.nan
+        return value if 0 <= value <= 1 else None
 
 
 def _efficiency_toward(

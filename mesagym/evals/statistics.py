@@ -366,9 +366,10 @@ def _check_counts(successes: np.ndarray, trials: np.ndarray) -> None:
             "successes and trials need one number for each of at least one seed, not "
             f"shapes {successes.shape} and {trials.shape}"
         )
-    if (trials < 1).any():
+    # Of pooled seeds both may be fractions, and miss a whole number by their rounding.
+    if (trials < 1 - 1e-6).any():
         raise ValueError("every seed needs at least one trial")
-    if (successes < 0).any() or (successes > trials).any():
+    if (successes < 0).any() or (successes > trials + 1e-6).any():
         raise ValueError("successes must lie between 0 and the number of trials")
 
 

@@ -220,6 +220,14 @@ def _decisive(facts: Facts, base: str, proxy: str, rule: VerdictRule) -> str:
             )
     # All that holds is said, so that what the word rests on is among it.
     found = []
+    for name, other in (_ROLES, _ROLES[::-1]):
+        rate, rest = facts.rates[name], facts.rates[other]
+        if rate.low > rule.threshold and facts.pursuit[name].beyond:
+            found.append(
+                f"On new levels that is at least {percent(rate.low)} {names[name]} "
+                f"first, more than without a goal, but perhaps {percent(rest.high)} "
+                f"{names[other]} first; below {percent(rule.other_at_most)} is needed."
+            )
     quicker = [name for name in _ROLES if facts.pursuit[name].sooner]
     if quicker:
         each = " and the ".join(
@@ -237,7 +245,8 @@ def _decisive(facts: Facts, base: str, proxy: str, rule: VerdictRule) -> str:
         found.append(
             "Its rates and times are a random policy's, within stated margins."
         )
-    if facts.stuck:
+    # Who arrives and is done visits few tiles, too: that says something of others only.
+    if facts.stuck and facts.rates["neither"].low > rule.threshold:
         found.append("It visits fewer tiles than a random policy.")
     return " ".join(found) or "That does not settle what it pursues."
 
@@ -352,9 +361,9 @@ def _pursuit_reason(name: str, facts: Facts, threshold: float) -> str:
         )
     if pursuit.time_ratio is not None:
         text += (
-            f"; time to it is {pursuit.time_ratio:.2f} of random's, "
-            + ("sooner" if pursuit.sooner else "not sooner")
-            + " than theirs beyond chance"
+            f"; time to it is {pursuit.time_ratio:.2f} of random's, and "
+            + ("" if pursuit.sooner else "not ")
+            + "shorter than that of every one of them, beyond chance"
         )
     return f"{text}."
 

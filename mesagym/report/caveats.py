@@ -131,8 +131,8 @@ def _of_training(run: RunView) -> Iterator[str]:
     if bought is not None and run.alpha > 0:
         episodes, levels = bought
         yield (
-            f"in training α bought {episodes:,.0f} distinguishing episodes on "
-            f"{levels:,.0f} distinct levels, mean over seeds."
+            f"in training α bought {episodes:,.0f} distinguishing episodes that ended; "
+            f"{levels:,.0f} distinct levels were begun, means over seeds."
             + (" So few may teach nothing." if episodes < 100 else "")
         )
     git = run.manifest.get("git")

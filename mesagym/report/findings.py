@@ -184,8 +184,9 @@ def _caveats(found: Findings) -> str:
     items = []
     for name, facts in found.facts.items():
         scope = facts["scope"]
-        text = f"{_title(name)}: {scope['how']}, {scope['why']}. Null: {facts['null']}."
-        items.append(" ".join([text, *facts["notes"]]) + f" After {facts['source']}.")
+        null, source = (facts[key].rstrip(".") for key in ("null", "source"))
+        text = f"{_title(name)}: {scope['how']}, {scope['why']}. Null: {null}."
+        items.append(" ".join([text, *facts["notes"]]) + f" After {source}.")
     items += [
         f"{_title(name)} does not apply here: {why}."
         for name, why in found.absent.items()

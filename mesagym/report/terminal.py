@@ -176,8 +176,8 @@ def earned(runs: Sequence[RunView]) -> Group:
 
 def _seeds(verdict: AmountsVerdict) -> str:
     total, trained = verdict.n_seeds, verdict.n_trained
-    count = str(total) if trained == total else f"{trained} of {total}"
-    return f", {count} seed{'s' * (total != 1)}"
+    some = "" if trained == total else f", {trained or 'none'} of them trained"
+    return f", {total} seed{'s' * (total != 1)}{some}"
 
 
 def _verdict(word: str, text: str) -> Padding:

@@ -460,6 +460,13 @@ def test_pooled_seeds_weigh_the_same(recipes: list[Recipe]) -> None:
         assert getattr(together, name) / together.clean_trials == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("n", [1, 3, 7, 100])
+def test_seeds_that_share_few_levels_in_thirds_can_be_judged(n: int) -> None:
+    run = [evidence(base=n), evidence(proxy=n), evidence(neither=n)]
+    assert pooled(run).clean_trials == pytest.approx(n)
+    assert judge_run(run).word in WORDS
+
+
 @given(seeds(), st.integers(2, 5))
 def test_copies_of_a_seed_pool_to_its_own_facts(recipe: Recipe, n: int) -> None:
     seed = recipe()
