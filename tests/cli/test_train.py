@@ -153,7 +153,7 @@ def test_evaluators_asked_at_the_end_are_kept_and_change_no_identity(
         (("evaluation.evaluators=[preferense]",), "unknown evaluator 'preferense'"),
         (
             ("env=keys_chests", "evaluation.evaluators=[preference]"),
-            "'preference' does not apply to KeysChests-v0",
+            "'preference' does not apply to KeysChests",
         ),
     ],
 )
