@@ -71,7 +71,6 @@ class Facts:
     other: str | None
     """A place that is no objective and that one half of the levels named and the other
     confirmed; None where there is none."""
-    trials: int | float
     efficiency: dict[str, float] = field(default_factory=dict)
     """Mean path efficiency to base and proxy, where either was reached first."""
     word: str = ""
@@ -136,7 +135,6 @@ def facts_of(evidence: SeedEvidence, rule: VerdictRule) -> Facts:
         "stuck": evidence.tiles is not None and evidence.tiles.p_less < rule.level,
         "like_random": _like_random(evidence, rates, rule),
         "other": _other(evidence.landmarks, rule),
-        "trials": evidence.clean_trials,
         "efficiency": known,
     }
     word, failure = _word(Facts(**facts), evidence, rule)
